@@ -1,0 +1,28 @@
+# Few verbs. The first use of any of them makes the environment by itself (.venv, a few minutes, once).
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+
+.PHONY: help book test serve notebooks clean environment
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' $(MAKEFILE_LIST) | sed 's/  /\t/'
+
+book: environment ## build the book into _build/html
+	@$(VENV) -m tools.book
+
+test: environment ## check everything: style, units, notebooks, book, pages in a browser
+	@$(VENV) -m tools.test
+
+serve: book ## show the book on a local port
+	@$(VENV) -m tools.serve
+
+notebooks: environment ## write the student editions, notebooks/*.ipynb
+	@$(VENV) -m tools.notebooks
+
+clean: ## delete what was built, but not the environment
+	rm -rf _build
+
+environment:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not here; install Python 3.11 or newer from https://www.python.org" >&2; exit 1; }
+	@$(PYTHON) tools/environment.py
