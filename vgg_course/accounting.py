@@ -2,7 +2,7 @@
 
 What is counted, once and for all:
 
-* **parameters**: weights and biases of convolutions and fully-connected layers, and the two per channel of a batch norm.
+* **parameters**: weights and biases of convolutions and fully-connected layers; a batch norm has two a channel.
 * **MACs**: one multiplication and the addition that follows it, for every weight at every place it is used. Biases,
   ReLUs, pools and normalizations are not counted (less than 1 % together). FLOPs are 2 x MACs.
 * **values**: numbers that come out of a layer, for one image. A ReLU overwrites its input, so it adds none.

@@ -1,0 +1,12 @@
+"""Self-checks for the exercises: one call a task, with a verdict that says what to look at.
+
+``check.conv_parameters(your_function)`` calls your function on fresh cases and compares it with the course's own. A
+verdict is *passed*, *not attempted* (the stub is still there) or *wrong*; a wrong one shows the smallest failing case
+and, when your answers are those of a mistake that many make, names it. Nothing is sent anywhere.
+"""
+
+from vgg_course.check.building import conv_block, feature_layers
+from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters
+from vgg_course.check.verdict import Verdict
+
+__all__ = ["Verdict", "activation_bytes", "conv_block", "conv_macs", "conv_parameters", "feature_layers"]
