@@ -20,7 +20,8 @@ STAMP = CACHE / "depends_on.json"
 NEEDED_GB = 1
 INPUTS = ("vgg_course/**/*.py", "vgg_course/**/*.mplstyle", "vgg_course/**/*.js", "book/results/*.json", "requirements.txt")
 # Without parallelism: one notebook wants both cores. `--all` because css and js alone would not be copied again.
-COMMAND = [sys.executable, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "--all", str(ROOT)]
+JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+COMMAND = [*JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", "--all", str(ROOT)]
 
 
 def main():
