@@ -1,7 +1,7 @@
 """Build the book: `python -m tools.book`. Warnings are errors.
 
-The execution cache knows the cells of a notebook and nothing else, so it would show yesterday's output after a change in the package.
-We keep a digest of everything else that outputs depend on, and drop the cache when it changes.
+The execution cache knows the cells of a notebook and nothing else, so it would show yesterday's output after a change in
+the package. We keep a digest of everything else that outputs depend on, and drop the cache when it changes.
 """
 
 import hashlib
@@ -11,14 +11,20 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from tools.project import HTML, ROOT
+from vgg_course import sources
 
 CACHE = ROOT / "_build" / ".jupyter_cache"
 STAMP = CACHE / "depends_on.json"
 NEEDED_GB = 1
-INPUTS = ("vgg_course/**/*.py", "vgg_course/**/*.mplstyle", "vgg_course/**/*.js", "book/results/*.json", "requirements.txt")
+INPUTS = (
+    "vgg_course/**/*.py",
+    "vgg_course/**/*.mplstyle",
+    "vgg_course/**/*.js",
+    "book/results/*.json",
+    "requirements.txt",
+)
 # Without parallelism: one notebook wants both cores. `--all` because css and js alone would not be copied again.
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 COMMAND = [*JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", "--all", str(ROOT)]
@@ -27,8 +33,15 @@ COMMAND = [*JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", "--all", str(ROOT
 def main():
     started = time.monotonic()
     if shutil.disk_usage(ROOT).free < NEEDED_GB * 10**9:
-        sys.exit(f"error: building the book needs {NEEDED_GB} GB of free disk; free some and run the same command again")
-    forget_stale_outputs(depends_on())
+        sys.exit(
+            f"error: building the book needs {NEEDED_GB} GB of free disk; free some and run the same command again"
+        )
+    if "VGG_COURSE_DATA" in os.environ:  # a notebook is executed in its own folder: a relative path would mean another
+        os.environ["VGG_COURSE_DATA"] = os.path.abspath(os.environ["VGG_COURSE_DATA"])
+    try:
+        forget_stale_outputs(depends_on())
+    except sources.DataError as problem:
+        sys.exit(f"error: {problem}")
     status = subprocess.run(COMMAND, cwd=ROOT).returncode
     if status != 0:
         sys.exit("error: the book is not good; the warnings above say where (a failing cell shows its traceback)")
@@ -68,8 +81,7 @@ def remember_data():
 
 def data_is_here():
     """Only looks: neither torch nor the network is needed for that."""
-    folders = [os.environ.get("VGG_COURSE_DATA"), os.environ.get("VGG_COURSE_CACHE"), Path.home() / ".cache" / "vgg-course"]
-    return any(folder and (Path(folder) / "cifar-10-batches-py").is_dir() for folder in folders)
+    return sources.locate().folder is not None
 
 
 def pictures():

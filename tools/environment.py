@@ -139,7 +139,9 @@ def remedy(output):
     """The likely cause of a failed install, from what it printed."""
     if "No space left" in output or "Errno 28" in output:
         return "the disk is full; free {} GB and run the same command again".format(NEEDED_GB)
-    if any(sign in output for sign in ("NewConnectionError", "NameResolutionError", "Temporary failure", "ConnectTimeout")):
+    if any(
+        sign in output for sign in ("NewConnectionError", "NameResolutionError", "Temporary failure", "ConnectTimeout")
+    ):
         return "the package index cannot be reached; check the network and run the same command again"
     if "No matching distribution" in output or "Could not find a version" in output:
         return "a pinned package is not to be had for this Python or platform; try Python {}.{}".format(*OLDEST)

@@ -106,14 +106,16 @@ def evaluate(expression, namespace=None):
         raise FactError(f"fact {expression!r}: {problem}") from None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         inside = ", ".join(members(value)[:12])
-        raise FactError(f"fact {expression!r}: this is a {type(value).__name__}, not a number; it has {inside or 'no parts'}")
+        raise FactError(
+            f"fact {expression!r}: this is a {type(value).__name__}, not a number; it has {inside or 'no parts'}"
+        )
     return value
 
 
 def walk(node, namespace):
     match node:
-        case ast.Constant(value=int() | float() as number):
-            return number
+        case ast.Constant(value=int() | float() as constant):
+            return constant
         case ast.Name(id=name):
             if name not in namespace:
                 raise FactError(f"there is no {name!r}{near(name, namespace)}")
@@ -128,7 +130,9 @@ def walk(node, namespace):
             return -number(operand, namespace)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
             return OPERATIONS[type(op)](number(left, namespace), number(right, namespace))
-    raise FactError(f"{ast.unparse(node)!r} is not allowed; a fact has names, dots, constant [keys] and + - * / // ** only")
+    raise FactError(
+        f"{ast.unparse(node)!r} is not allowed; a fact has names, dots, constant [keys] and + - * / // ** only"
+    )
 
 
 def number(node, namespace):
@@ -182,7 +186,9 @@ def in_style(value, style, expression="?"):
         return plain(value)
     unit, dot, digits = style.partition(".")
     if unit not in UNITS or not dot or not digits.isdigit():
-        raise FactError(f"fact {expression!r}: there is no format {style!r}; use one such as .2, M.1, MB.2, MiB.2, %.1 or raw")
+        raise FactError(
+            f"fact {expression!r}: there is no format {style!r}; use one such as .2, M.1, MB.2, MiB.2, %.1 or raw"
+        )
     figure = f"{value / UNITS[unit]:,.{int(digits)}f}"
     space = NO_BREAK_SPACE if unit and unit != "%" else ""
     return figure + space + unit
@@ -227,7 +233,9 @@ def main(arguments=None):
     except FactError as problem:
         sys.exit(f"error: {problem}")
     if stale:
-        sys.exit(f"error: facts are out of date in {', '.join(stale)}; run: python -m tools.facts --write {' '.join(stale)}")
+        sys.exit(
+            f"error: facts are out of date in {', '.join(stale)}; run: python -m tools.facts --write {' '.join(stale)}"
+        )
 
 
 if __name__ == "__main__":

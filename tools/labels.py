@@ -41,7 +41,9 @@ def targets():
     for page in existing_pages():
         for label, target in page_targets(page, chapter_number(page)):
             if label in found:
-                raise myst.MystError(f"{page}.md: the label {label!r} is also in {found[label].url}; give it another name")
+                raise myst.MystError(
+                    f"{page}.md: the label {label!r} is also in {found[label].url}; give it another name"
+                )
             found[label] = target
     return found
 

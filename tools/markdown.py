@@ -12,7 +12,10 @@ from tools.myst import MystError
 from tools.project import ROOT, branch, pages, repository_url
 
 LINK = re.compile(r"(?P<bang>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<to>[^()\s]+)\)")
-QUOTED = {name: name.capitalize() for name in ("note", "tip", "warning", "important", "caution", "attention", "danger", "hint")}
+QUOTED = {
+    name: name.capitalize()
+    for name in ("note", "tip", "warning", "important", "caution", "attention", "danger", "hint")
+}
 QUOTED["seealso"] = "See also"
 
 

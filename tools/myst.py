@@ -14,7 +14,10 @@ MATH = re.compile(r"^(?P<indent> *)\$\$(?P<body>.*?)\$\$ *(?:\((?P<label>[^()\s]
 # Text between backticks may go over a line's end but not over a blank line.
 SPAN = r"(?P<{0}>`+)(?P<{1}>(?:(?!\n[ \t]*\n).)+?)(?<!`)(?P={0})(?!`)"
 ROLE_OR_CODE = re.compile(
-    r"\{(?P<role>[a-zA-Z][\w:+.-]*)\}" + SPAN.format("role_marks", "text") + "|(?<!`)" + SPAN.format("code_marks", "code"),
+    r"\{(?P<role>[a-zA-Z][\w:+.-]*)\}"
+    + SPAN.format("role_marks", "text")
+    + "|(?<!`)"
+    + SPAN.format("code_marks", "code"),
     re.DOTALL,
 )
 OPTION = re.compile(r"^:(?P<key>[\w-]+): *(?P<value>.*)$")
@@ -93,7 +96,9 @@ def fence(lines, position, number, match):
     content = body[skip:]
     while content and not content[0].strip():
         content, skip = content[1:], skip + 1
-    block = Block("directive", number, "\n".join(content).rstrip(), indent, directive["name"], directive["argument"].strip())
+    block = Block(
+        "directive", number, "\n".join(content).rstrip(), indent, directive["name"], directive["argument"].strip()
+    )
     block.options, block.content_line = options, number + 1 + skip
     return end + 1, block
 

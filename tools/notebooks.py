@@ -56,7 +56,9 @@ def student_edition(page):
     source = (ROOT / f"{page}.md").read_text(encoding="utf-8")
     book = read_myst_markdown_notebook(source, add_source_map=True)
     if book.metadata.get("file_format") != "mystnb":
-        raise MystError(f"{page}.md:1: a chapter begins with front matter that says file_format: mystnb (and its kernelspec)")
+        raise MystError(
+            f"{page}.md:1: a chapter begins with front matter that says file_format: mystnb (and its kernelspec)"
+        )
     cells = opening(page)
     for cell, line in zip(book.cells, book.metadata.source_map, strict=True):
         cells += student_cells(cell, Page(page), line + 1)
@@ -95,7 +97,9 @@ def student_cells(cell, page, line):
         raise page.error(line, "a raw cell has no place in a notebook that Colab opens")
     tags = set(cell.metadata.get("tags", []))
     if "remove-cell" in tags:
-        raise page.error(line, "remove-cell hides code that the student edition needs; tag the cell hide-input, or book-only")
+        raise page.error(
+            line, "remove-cell hides code that the student edition needs; tag the cell hide-input, or book-only"
+        )
     if "book-only" in tags:
         return []
     code = v4.new_code_cell(with_holes(cell.source, page, line), metadata=cell_metadata(tags))
@@ -104,7 +108,9 @@ def student_cells(cell, page, line):
 
 def cell_metadata(tags):
     """`raises-exception` lets a run go on; a hidden input stays hidden. All other tags speak to the book."""
-    kept = {"tags": sorted(tags & {"raises-exception", "hide-input"})} if tags & {"raises-exception", "hide-input"} else {}
+    kept = (
+        {"tags": sorted(tags & {"raises-exception", "hide-input"})} if tags & {"raises-exception", "hide-input"} else {}
+    )
     return kept | ({"jupyter": {"source_hidden": True}} if tags & HIDDEN else {})
 
 

@@ -1,4 +1,4 @@
-"""Where things are. `_config.yml` is the one place that names the repository and the published book; `_toc.yml` lists the pages."""
+"""Where things are. `_config.yml` is the one place that names the repository; `_toc.yml` lists the pages of the book."""
 
 from functools import cache
 from pathlib import Path
