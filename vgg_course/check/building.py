@@ -7,6 +7,12 @@ from collections.abc import Callable
 from vgg_course.check.verdict import Verdict, attempt_on, shown
 from vgg_course.configuration import Configuration
 
+PROPERTIES = {
+    "convolution": ("in_channels", "out_channels", "kernel", "stride", "padding"),
+    "max-pool": ("kernel", "stride", "padding"),
+    "ReLU": (),
+}
+
 
 def _wanted(in_channels: int, words: str, size: int) -> list[tuple]:
     """What the layers of a stack should be, as short tuples that a student's modules can be compared with."""
@@ -89,8 +95,7 @@ def _difference(wanted: list[tuple], got: list[tuple]) -> str:
             return (
                 f"module {place} is {mine[0]!r}; {right[0]!r} belongs there. The order is convolution, ReLU, ..., pool."
             )
-        names = ("in_channels", "out_channels", "kernel", "stride", "padding")
-        for name, a, b in zip(names if right[0] == "convolution" else names[2:], right[1:], mine[1:], strict=True):
+        for name, a, b in zip(PROPERTIES[right[0]], right[1:], mine[1:], strict=True):
             if a != b:
                 hint = {
                     "padding": "A kernel of k keeps the size with padding (k - 1) // 2: 1 for 3x3, but 0 for 1x1.",
