@@ -4,8 +4,8 @@
     python -m tools.facts --write README.md                         fills in <!-- fact: ... -->value<!-- /fact -->
     python -m tools.facts --check README.md                         fails if one of them is out of date
 
-An expression is arithmetic over names: the configurations A, A_LRN, B, C, D and E (each with `.configuration`, `.ledger`
-and `.receptive_field`), `paper` (vgg_course.paper) and `results` (book/results/*.json by file name). A dot takes an item of
+An expression is arithmetic over names: the configurations A, A_LRN, B, C, D and E (each with `.configuration`, `.ledger`,
+`.receptive_field` and `.saved_for_backward`), `paper` (vgg_course.paper) and `results` (book/results/*.json by file name). A dot takes an item of
 that name if there is one, else a public attribute. There are no calls: what is worth saying is worth a name.
 
 A format is `.2` (decimals), a unit with decimals such as `M.1`, `G.2`, `k.0`, `MB.2`, `MiB.2`, `%.1` (of a fraction), or `raw`.
@@ -69,6 +69,12 @@ class Net:
         from vgg_course.accounting import ledger
 
         return ledger(self.configuration)
+
+    @cached_property
+    def saved_for_backward(self):
+        from vgg_course.accounting import saved_for_backward
+
+        return saved_for_backward(self.configuration)
 
     @cached_property
     def receptive_field(self):
@@ -164,11 +170,9 @@ def item(parent, key, source):
 
 
 def members(value):
-    try:
-        keys = [str(key) for key in value.keys()]  # noqa: SIM118  (a ledger may have keys() and iterate over its rows)
-    except (AttributeError, TypeError):
-        keys = []
-    return keys + [name for name in dir(value) if not name.startswith("_") and name not in keys]
+    if isinstance(value, dict):
+        return [str(key) for key in value]
+    return [name for name in dir(value) if not name.startswith("_")]
 
 
 def near(name, candidates):

@@ -12,6 +12,7 @@ from tools.myst import MystError
 from tools.project import ROOT, branch, pages, repository_url
 
 LINK = re.compile(r"(?P<bang>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<to>[^()\s]+)\)")
+QUOTED_DIRECTIVE = re.compile(r"^ *>[> ]*(?:`{3,}|:{3,}) *\{", re.MULTILINE)
 QUOTED = {
     name: name.capitalize()
     for name in ("note", "tip", "warning", "important", "caution", "attention", "danger", "hint")
@@ -128,6 +129,9 @@ class Page:
 
     def inline(self, text, line):
         """Convert what stands between code spans; code stays as it is."""
+        if match := QUOTED_DIRECTIVE.search(text):
+            at = line + text.count("\n", 0, match.start())
+            raise self.error(at, "a directive inside a quotation cannot be converted; take it out, or use {admonition}")
         parts, position = [], 0
         for match in myst.ROLE_OR_CODE.finditer(text):
             parts.append(self.links(text[position : match.start()], line + text.count("\n", 0, position)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,}|:{3,}) *(?P<info>[^`]*)$")
+FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}(?=[^`]*$)|~{3,}|:{3,}) *(?P<info>.*)$")
 DIRECTIVE = re.compile(r"^\{(?P<name>[\w:+.-]+)\} *(?P<argument>.*)$")
 LABEL = re.compile(r"^\((?P<label>[^()\s]+)\)= *$")
 HEADING = re.compile(r"^#{1,6} +(?P<title>.*?) *#* *$")

@@ -13,6 +13,7 @@ import sys
 
 import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
+from myst_parser.config.main import MdParserConfig
 from nbformat import v4
 
 from tools import facts, labels
@@ -54,17 +55,24 @@ def up_to_date(page, write=False):
 def student_edition(page):
     """The text of the .ipynb."""
     source = (ROOT / f"{page}.md").read_text(encoding="utf-8")
-    book = read_myst_markdown_notebook(source, add_source_map=True)
+    book = read_myst_markdown_notebook(source, MdParserConfig(enable_extensions={"colon_fence"}), add_source_map=True)
     if book.metadata.get("file_format") != "mystnb":
         raise MystError(
             f"{page}.md:1: a chapter begins with front matter that says file_format: mystnb (and its kernelspec)"
         )
     cells = opening(page)
     for cell, line in zip(book.cells, book.metadata.source_map, strict=True):
-        cells += student_cells(cell, Page(page), line + 1)
+        cells += student_cells(cell, Page(page), first_line(cell, line, source.splitlines()))
     notebook = v4.new_notebook(cells=identified(cells), metadata=metadata(book.metadata))
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
+
+
+def first_line(cell, start, lines):
+    """Where a cell begins, counted from 1. The reader gives a code cell's first line, and blank lines before a text."""
+    if cell.cell_type == "code":
+        return start
+    return start + 1 + next(i for i, line in enumerate(lines[start:]) if line.strip())
 
 
 def metadata(book):

@@ -41,7 +41,7 @@ def test_an_expression_is_arithmetic_over_names(expression, value):
         ("net.total()", "'net.total()' is not allowed"),
         ("net.total", "this is a function, not a number"),
         ("run.steps", "this is a dict, not a number; it has last"),
-        ("'a' * 3", "'a' is not allowed"),
+        ("'a' * 3", "is not allowed"),
         ("net.name * 2", "'net.name' is a str"),
         ("[1][0]", "not allowed"),
         ("run.items[net]", "not allowed"),
@@ -109,5 +109,5 @@ def test_marked_facts_are_filled_in_and_drift_is_seen(tmp_path, capsys):
 
 
 def test_the_command_line_says_what_is_wrong_in_one_line():
-    with pytest.raises(SystemExit, match="error: fact 'D.leger': 'D' has no 'leger'; did you mean ledger"):
+    with pytest.raises(SystemExit, match=r"error: fact 'D.leger': 'D' has no 'leger'; did you mean ledger"):
         facts.main(["D.leger"])
