@@ -57,7 +57,7 @@ def _compare(task: str, attempt: Callable, cases: list[tuple[dict, int, str, int
 
     for arguments, in_channels, words, size in cases:
         module, verdict = attempt_on(attempt, arguments, task)
-        if verdict:
+        if verdict is not None:  # a verdict is false unless it passed
             return verdict
         case = f"on ({shown(arguments)})"
         if isinstance(module, list | tuple) and all(isinstance(m, nn.Module) for m in module):

@@ -33,26 +33,18 @@ def conv_parameters(attempt: Callable, seed: int = 0) -> Verdict:
     return judge_numbers(
         "parameters of a convolution",
         attempt,
-        lambda in_channels, out_channels, kernel: _counted(in_channels, out_channels, kernel).parameters,
+        lambda a, b, k: _counted(a, b, k).parameters,
         _cases(seed),
         {
-            "The biases are missing: one for every output channel.": (
-                lambda in_channels, out_channels, kernel: kernel**2 * in_channels * out_channels
-            ),
-            "A bias belongs to an output channel, not to an input channel.": (
-                lambda in_channels, out_channels, kernel: kernel**2 * in_channels * out_channels + in_channels
-            ),
+            "The biases are missing: one for every output channel.": (lambda a, b, k: k**2 * a * b),
+            "A bias belongs to an output channel, not to an input channel.": (lambda a, b, k: k**2 * a * b + a),
             "You count one bias for the whole layer; there is one for every output channel.": (
-                lambda in_channels, out_channels, kernel: kernel**2 * in_channels * out_channels + 1
+                lambda a, b, k: k**2 * a * b + 1
             ),
-            "The kernel is a square: kernel * kernel, not kernel.": (
-                lambda in_channels, out_channels, kernel: (kernel * in_channels + 1) * out_channels
-            ),
-            "Every filter looks at all input channels: multiply by in_channels too.": (
-                lambda in_channels, out_channels, kernel: (kernel**2 + 1) * out_channels
-            ),
+            "The kernel is a square: kernel * kernel, not kernel.": (lambda a, b, k: (k * a + 1) * b),
+            "Every filter looks at all input channels: multiply by in_channels too.": (lambda a, b, k: (k**2 + 1) * b),
             "You count one bias for every weight of the filter's input; there is one for every output channel.": (
-                lambda in_channels, out_channels, kernel: (kernel**2 + 1) * in_channels * out_channels
+                lambda a, b, k: (k**2 + 1) * a * b
             ),
         },
     )
@@ -64,28 +56,24 @@ def conv_macs(attempt: Callable, seed: int = 0) -> Verdict:
     return judge_numbers(
         "MACs of a convolution",
         attempt,
-        lambda in_channels, out_channels, kernel, size: _counted(in_channels, out_channels, kernel, size).macs,
+        lambda a, b, k, n: _counted(a, b, k, n).macs,
         [
             {**case, "size": size}
             for case, size in zip(_cases(seed), (2, 224, *draw.sample(range(7, 99), 4)), strict=True)
         ],
         {
             "That is the number of weights. Each is used once at every place of the output: size * size of them.": (
-                lambda in_channels, out_channels, kernel, size: kernel**2 * in_channels * out_channels
+                lambda a, b, k, n: k**2 * a * b
             ),
-            "The grid is a square: size * size places, not size.": (
-                lambda in_channels, out_channels, kernel, size: kernel**2 * in_channels * out_channels * size
-            ),
+            "The grid is a square: size * size places, not size.": (lambda a, b, k, n: k**2 * a * b * n),
             "You count the bias. A MAC is a multiplication with its addition; the bias is only added.": (
-                lambda in_channels, out_channels, kernel, size: (kernel**2 * in_channels + 1) * out_channels * size**2
+                lambda a, b, k, n: (k**2 * a + 1) * b * n**2
             ),
             "That is FLOPs: you count the multiplication and the addition apart. One MAC is both.": (
-                lambda in_channels, out_channels, kernel, size: 2 * kernel**2 * in_channels * out_channels * size**2
+                lambda a, b, k, n: 2 * k**2 * a * b * n**2
             ),
             "Padding keeps the grid at size x size; you count a grid that lost its border.": (
-                lambda in_channels, out_channels, kernel, size: (
-                    kernel**2 * in_channels * out_channels * (size - kernel + 1) ** 2
-                )
+                lambda a, b, k, n: k**2 * a * b * (n - k + 1) ** 2
             ),
         },
     )
@@ -109,18 +97,14 @@ def activation_bytes(attempt: Callable, seed: int = 0) -> Verdict:
         total,
         cases,
         {
-            "That is the number of values. Multiply by the bytes each takes.": lambda shapes, bytes_per_value: total(
-                shapes, 1
+            "That is the number of values. Multiply by the bytes each takes.": lambda shapes, size: total(shapes, 1),
+            "You always take 4 bytes a value; use bytes_per_value.": lambda shapes, size: total(shapes, 4),
+            "Only the last shape is counted: add them all up before you return.": lambda shapes, size: total(
+                shapes[-1:], size
             ),
-            "You always take 4 bytes a value; use bytes_per_value.": lambda shapes, bytes_per_value: total(shapes, 4),
-            "Only the last shape is counted: add them all up before you return.": lambda shapes, bytes_per_value: total(
-                shapes[-1:], bytes_per_value
+            "Only the first shape is counted: is the return inside the loop?": lambda shapes, size: total(
+                shapes[:1], size
             ),
-            "Only the first shape is counted: is the return inside the loop?": lambda shapes, bytes_per_value: total(
-                shapes[:1], bytes_per_value
-            ),
-            "That is megabytes; bytes are asked for.": lambda shapes, bytes_per_value: (
-                total(shapes, bytes_per_value) / 10**6
-            ),
+            "That is megabytes; bytes are asked for.": lambda shapes, size: total(shapes, size) / 10**6,
         },
     )

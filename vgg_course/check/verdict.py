@@ -45,7 +45,7 @@ def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) ->
     if not callable(attempt):
         return None, Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
     try:
-        answer = attempt(**arguments)
+        answer = attempt(*arguments.values())  # by position: a student may rename a parameter
     except NotImplementedError:
         return None, not_attempted(task)
     except Exception as error:  # whatever a student's code raises becomes part of the verdict
@@ -67,25 +67,25 @@ def judge_numbers(
     """Judge a function that returns a number.
 
     Args:
-        cases: keyword arguments, the smallest case first; the first failing one is shown.
+        cases: arguments by name and in order, the smallest case first; the first failing one is shown.
         mistakes: what to say, by a function that makes that mistake. Named only if it explains *every* answer.
     """
     cases = list(cases)
     answers: list[float] = []
     for arguments in cases:
         answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict:
+        if verdict is not None:  # a verdict is false unless it passed
             return verdict
         if isinstance(answer, bool) or not isinstance(answer, Real):
             message = f"on ({shown(arguments)}) it returned {answer!r}; a number is wanted."
             return Verdict(task, "wrong", message)
         answers.append(answer)
-    targets = [target(**arguments) for arguments in cases]
+    targets = [target(*arguments.values()) for arguments in cases]
     if answers == targets:
         return Verdict(task, "passed", f"right on all {len(cases)} cases.")
     place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
     message = f"on ({shown(cases[place])}) it returned {answers[place]:,}, not {targets[place]:,}."
     for words, mistaken in mistakes.items():
-        if answers == [mistaken(**arguments) for arguments in cases]:
+        if answers == [mistaken(*arguments.values()) for arguments in cases]:
             return Verdict(task, "wrong", f"{message} {words}")
     return Verdict(task, "wrong", message)
