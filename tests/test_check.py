@@ -18,6 +18,10 @@ def block(in_channels, out_channels, convolutions):
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
+def from_image_each_time(a, b, n):
+    return nn.Sequential(*[module for _ in range(n) for module in block(a, b, 1)[:2]], nn.MaxPool2d(2))
+
+
 def layers_from(words, padding=lambda kernel: kernel // 2):
     layers, channels = [], 3
     for word in words.split():
@@ -100,7 +104,7 @@ MISTAKES = [
     (check.conv_block, lambda a, b, n: list(block(a, b, n)), "plain list"),
     (check.conv_block, lambda a, b, n: nn.Sequential(*reversed(block(a, b, n))), "order is convolution"),
     (check.conv_block, lambda a, b, n: nn.Sequential(*block(a, b, n), nn.Dropout()), "too many"),
-    (check.conv_block, lambda a, b, n: nn.Sequential(*[m for _ in range(n) for m in block(a, b, 1)[:2]], nn.MaxPool2d(2)), "takes in what the one before"),
+    (check.conv_block, from_image_each_time, "takes in what the one before"),
     (check.feature_layers, lambda words: layers_from(words, lambda kernel: 1), "0 for 1x1"),
     (check.feature_layers, lambda words: layers_from(words, lambda kernel: 0), "padding"),
     (check.feature_layers, lambda words: layers_from(words.replace("conv1", "conv3")), "kernel 3, not 1"),
