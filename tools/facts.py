@@ -1,12 +1,13 @@
-"""Numbers by name: {fact}`D.ledger.total.parameters | M.1` in the text becomes 138.4 M.
+"""Numbers by name: {fact}`D.ledger.parameters | M.1` in the text becomes 138.4 M.
 
-    python -m tools.facts "D.ledger.total.parameters / 1e6 | .1"    prints one
+    python -m tools.facts "D.ledger.parameters / 1e6 | .1"    prints one
     python -m tools.facts --write README.md                         fills in <!-- fact: ... -->value<!-- /fact -->
     python -m tools.facts --check README.md                         fails if one of them is out of date
 
-An expression is arithmetic over names: the configurations A, A_LRN, B, C, D and E (each with `.configuration`, `.ledger`,
-`.receptive_field` and `.saved_for_backward`), `paper` (vgg_course.paper) and `results` (book/results/*.json by file name). A dot takes an item of
-that name if there is one, else a public attribute. There are no calls: what is worth saying is worth a name.
+An expression is arithmetic over names: the configurations A, A_LRN, B, C, D and E (each with `.configuration`,
+`.ledger`, `.receptive_field` and `.saved_for_backward`), `paper` (vgg_course.paper), `results` (book/results/*.json by
+file name) and `environment` (tools/environment.py). A dot takes an item of that name if there is one, else a public
+attribute. There are no calls: what is worth saying is worth a name.
 
 A format is `.2` (decimals), a unit with decimals such as `M.1`, `G.2`, `k.0`, `MB.2`, `MiB.2`, `%.1` (of a fraction), or `raw`.
 """
@@ -85,10 +86,11 @@ class Net:
 
 @cache
 def names():
+    from tools import environment
     from vgg_course import paper
 
     nets = {letter.replace("-", "_"): Net(letter) for letter in ("A", "A-LRN", "B", "C", "D", "E")}
-    return {**nets, "paper": paper, "results": results(ROOT / "book" / "results")}
+    return {**nets, "paper": paper, "results": results(ROOT / "book" / "results"), "environment": environment}
 
 
 def results(folder):

@@ -30,6 +30,7 @@ ALLOWED = re.compile(
 NOT_PROSE = re.compile(
     r"<!-- fact: .*?<!-- /fact -->|<!--.*?-->|<[a-zA-Z/][^<>]*>"  # filled in by tools.facts, comments, HTML
     r"|(?<![\\$])\$\$.+?\$\$|(?<![\\$])\$[^$\n]+(?:\n[^$\n]+)*\$"  # math
+    r"|\"[^\"\n]+\"|\u201c[^\u201d\n]+\u201d"  # what others said, as they said it
     r"|\]\([^()\s]*\)|https?://\S+",  # links
     re.DOTALL,
 )

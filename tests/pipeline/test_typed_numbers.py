@@ -43,6 +43,7 @@ NAMED = [
     "```python\n4096\n```",
     "---\ntitle: 4096\n---\ntext",
     "% 4096 in a comment",
+    'A famous note says "about 96 MB", and \u201c138 M\u201d elsewhere.',
     "(fig-4096)=\n## Heading",
     "{cite:p}`author2048` and {ref}`the 13 layers <fig-4096>`",
 ]
