@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import http.client
 import os
 import shutil
 import sys
 import tarfile
 import tempfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,8 +160,11 @@ def _fetch(archive: Path) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     try:
         answer = urllib.request.urlopen(URL, timeout=20)
-    except OSError as error:
-        raise DownloadError(f"{URL} cannot be reached ({getattr(error, 'reason', error)})") from None
+    except (OSError, http.client.HTTPException) as error:
+        refused = isinstance(error, urllib.error.HTTPError)
+        raise DownloadError(
+            f"{URL} cannot be reached ({error if refused else getattr(error, 'reason', error)})"
+        ) from None
     with answer, open(archive, "wb") as file:
         total = int(answer.headers.get("Content-Length") or 0)
         with Progress("downloading CIFAR-10", total) as progress:
@@ -178,7 +183,7 @@ def _fetch(archive: Path) -> None:
 def _read(answer) -> bytes:
     try:
         return answer.read1(1 << 18)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{URL} stopped sending ({error or type(error).__name__})") from None
 
 

@@ -1,0 +1,181 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vgg_course import cli, data, doctor, sources
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_this_machine(monkeypatch, tmp_path):
+    monkeypatch.delenv("VGG_COURSE_DATA", raising=False)
+    monkeypatch.setenv("VGG_COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VGG_COURSE_OFFLINE", "1")
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60)
+
+
+# --- count ---
+
+
+def test_count_prints_the_ledger_and_the_receptive_fields(capsys):
+    assert cli.main(["count", "D", "--input", "224"]) == 0
+    out = capsys.readouterr().out
+    assert "138,357,544" in out
+    assert "15,470,264,320" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("pool5")][-1] == "212"
+
+
+def test_count_takes_every_part_of_a_variant(capsys):
+    words = "count D --input 32 --channels 1 --width 1/4 --classes 3 --hidden --batch-norm"
+    assert cli.main(words.split()) == 0
+    out = capsys.readouterr().out
+    weights = 9 * 1 * 16  # conv1_1 on a gray image, at a quarter of the width
+    assert next(line.split()[3] for line in out.splitlines() if line.startswith("conv1_1")) == str(weights)
+    assert "fc6" in out
+    assert "fc7" not in out
+
+
+def test_count_needs_no_torch():
+    code = "import sys; from vgg_course.cli import main; main(['count', 'D']); print('torch' in sys.modules, file=sys.stderr)"
+    assert python("-c", code).stderr == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("count Q", "'Q' is none of the paper's configurations"),
+        ("count D --input 8", "shrunk too far"),
+        ("count D --width 0", "width"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(capsys, words, message):
+    assert cli.main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def broken(options):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(cli, "_count", broken)
+    with pytest.raises(KeyError):
+        cli.main(["count", "D"])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["count", "--help"], ["train", "--help"], ["doctor", "--help"]])
+def test_help_works_everywhere(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 0
+    assert "usage: vgg-course" in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module():
+    done = python("-m", "vgg_course", "count", "A")
+    assert done.returncode == 0
+    assert "132,863,336" in done.stdout
+
+
+# --- train ---
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Sixty drawn pictures instead of fifteen thousand."""
+    whole = data.reduced_cifar10
+    monkeypatch.setattr(data, "PER_CLASS", {"train": 20, "test": 5})
+    monkeypatch.setattr(
+        data, "reduced_cifar10", lambda **_: whole(train_per_class=20, test_per_class=5, validation_per_class=4)
+    )
+
+
+def test_train_says_what_it_does_and_saves_a_checkpoint_that_loads_safely(few, capsys, tmp_path):
+    file = tmp_path / "vgg.pt"
+    assert cli.main(["train", "--epochs", "1", "--seed", "3", "--output", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "DRAWN STAND-IN" in out.splitlines()[0]
+    assert "test accuracy" in out.splitlines()[-1]
+    assert "DRAWN STAND-INS" in out.splitlines()[-1]
+    content = torch.load(file, weights_only=True)
+    assert (content["seed"], content["recipe"]["epochs"], content["is_drawn"]) == (3, 1, True)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["vgg.pt"]
+
+
+def test_a_saved_net_can_be_built_again(few, tmp_path):
+    from vgg_course.configuration import Configuration
+    from vgg_course.model import VGG
+
+    cli.main(["train", "--epochs", "1", "--output", str(tmp_path / "vgg.pt")])
+    content = torch.load(tmp_path / "vgg.pt", weights_only=True)
+    words, size, norm = (content[key] for key in ("configuration", "input_size", "batch_norm"))
+    model = VGG(Configuration.parse(words, input_size=size).variant(batch_norm=norm))
+    model.load_state_dict(content["state_dict"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("train --epochs 0", "epochs is 0"),
+        ("train --output {tmp}/no/vgg.pt", "is not there or cannot be written"),
+        ("train --output {tmp}", "is a folder"),
+    ],
+)
+def test_train_refuses_wrong_input_before_it_begins(capsys, tmp_path, words, message):
+    assert cli.main(words.format(tmp=tmp_path).split()) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
+
+
+def test_missing_data_is_one_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("VGG_COURSE_DATA", str(tmp_path))
+    assert cli.main(["train"]) == 2
+    assert "VGG_COURSE_DATA is" in capsys.readouterr().err
+
+
+# --- doctor ---
+
+
+def test_the_doctor_finds_this_environment_healthy(capsys):
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "[ok]   torch and torchvision are a pair" in out
+    assert "[note] drawn by code" in out
+
+
+def test_damaged_data_fails_with_a_remedy(capsys, monkeypatch, tmp_path):
+    place = tmp_path / sources.FOLDER
+    place.mkdir()
+    for name in (*sources.TRAIN, *sources.TEST):
+        (place / name).write_bytes(b"rubbish")
+    monkeypatch.setenv("VGG_COURSE_DATA", str(tmp_path))
+    assert cli.main(["doctor"]) == 1
+    assert "[fail] CIFAR-10 cannot be used" in capsys.readouterr().out
+
+
+def test_a_missing_package_fails_with_a_remedy(monkeypatch):
+    monkeypatch.setattr(doctor, "PACKAGES", ("torch", "no-such-package"))
+    ok, fail = doctor._packages()
+    assert (ok.status, fail.status) == ("ok", "fail")
+    assert fail.remedy.endswith("-m pip install no-such-package")
+
+
+def test_a_torchvision_of_another_torch_fails(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["numpy", "torch==1.0.0"])
+    (finding,) = doctor._torch_and_torchvision()
+    assert finding.status == "fail"
+    assert "made for torch 1.0.0" in finding.text
+
+
+def test_a_full_disk_fails_with_a_remedy(monkeypatch):
+    monkeypatch.setattr(doctor, "NEEDED_GB", 10**9)
+    (finding,) = doctor._disk()
+    assert finding.status == "fail"
+    assert "VGG_COURSE_CACHE" in finding.remedy

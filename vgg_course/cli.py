@@ -1,0 +1,152 @@
+"""The command ``vgg-course``. Every command imports what it needs and no more: ``count`` answers without torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 good, 1 something is wrong here, 2 wrong input, 130 stopped."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether the message is meant for the user; any other error is a bug and keeps its traceback."""
+    return isinstance(error, ValueError) or type(error).__module__.startswith("vgg_course.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vgg-course", description="Small filters, stacked very deep: the VGG course.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    count = commands.add_parser("count", help="parameters, MACs, activations and receptive fields of a configuration")
+    count.add_argument("configuration", help="the letter in the paper's Table 1: A, A-LRN, B, C, D or E")
+    count.add_argument("--input", type=int, metavar="PIXELS", help="side of the image (224)")
+    count.add_argument("--channels", type=int, help="channels of the image (3)")
+    count.add_argument("--classes", type=int, help="outputs of the last layer (1000)")
+    count.add_argument("--width", type=_number, default=1, help="multiplies all channels, such as 0.25 or 1/4 (1)")
+    count.add_argument(
+        "--hidden", type=int, nargs="*", metavar="FEATURES", help="hidden fully-connected layers (4096 4096)"
+    )
+    count.add_argument("--batch-norm", action="store_true", help="with a batch norm behind every convolution")
+    count.set_defaults(run=_count)
+
+    train = commands.add_parser(
+        "train", help="train a small VGG on reduced CIFAR-10, in about a minute on two CPU cores"
+    )
+    train.add_argument("--epochs", type=int, help="passes over the training images (the course's recipe)")
+    train.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (0)")
+    train.add_argument("--output", type=Path, metavar="FILE", help="save the trained weights here")
+    train.set_defaults(run=_train)
+
+    doctor = commands.add_parser("doctor", help="look at this machine: versions, devices, data, disk, with remedies")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _number(text: str) -> float:
+    """A decimal number, or a fraction such as 1/4."""
+    numerator, _, denominator = text.partition("/")
+    try:
+        return float(numerator) / float(denominator or 1)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write 0.25 or 1/4") from None
+
+
+def _count(options: argparse.Namespace) -> int:
+    from vgg_course.accounting import ledger
+    from vgg_course.configuration import as_configuration
+    from vgg_course.receptive_field import receptive_field
+
+    configuration = as_configuration(options.configuration).variant(
+        input_size=options.input,
+        in_channels=options.channels,
+        classes=options.classes,
+        width=options.width,
+        hidden=options.hidden,
+        batch_norm=options.batch_norm,
+    )
+    print(ledger(configuration), receptive_field(configuration), sep="\n\n")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.output and (problem := _unwritable(options.output)):
+        raise ValueError(problem)  # now, not after a minute of training
+    from vgg_course.data import reduced_cifar10
+    from vgg_course.recipes import small_vgg
+    from vgg_course.training import QUICK, best_device, evaluate, fit
+
+    recipe = QUICK if options.epochs is None else replace(QUICK, epochs=options.epochs)
+    data = reduced_cifar10(validation_per_class=500)
+    print(data, flush=True)
+    model = small_vgg(len(data.classes), options.seed).to(best_device())
+    history = fit(model, data, recipe, seed=options.seed)
+    print(history)
+    if options.output:
+        _save(model, data, history, options.output)
+    if history.interrupted:
+        return 130
+    test = evaluate(model, data, data.test)
+    print(
+        f"test accuracy {test.accuracy:.2%} on {test.images:,} {'DRAWN STAND-INS' if data.is_drawn else 'photographs'}"
+    )
+    return 0
+
+
+def _unwritable(path: Path) -> str | None:
+    folder = path.absolute().parent
+    if path.is_dir():
+        return f"--output {path} is a folder; name a file, such as {path / 'vgg.pt'}."
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return f"--output {path}: the folder {folder} is not there or cannot be written; make it, or name another."
+    return None
+
+
+def _save(model, data, history, path: Path) -> None:
+    """All or nothing: a file that is there is whole. Plain types only, so that ``torch.load`` reads it safely."""
+    import torch
+
+    content = {
+        "state_dict": {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()},
+        "configuration": model.configuration.notation(),
+        "input_size": model.configuration.input_size,
+        "batch_norm": model.configuration.batch_norm,
+        "classes": list(data.classes),
+        "mean": data.mean,
+        "std": data.std,
+        "is_drawn": data.is_drawn,
+        "recipe": asdict(history.recipe),
+        "seed": history.seed,
+        "epochs": [asdict(epoch) for epoch in history],
+    }
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        torch.save(content, half)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+    print(f"saved {path}")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from vgg_course.doctor import examine
+
+    report = examine()
+    print(report)
+    return 0 if report.healthy else 1
