@@ -7,10 +7,10 @@ import re
 
 from tools import myst
 
-REMEDY = (
-    "is typed by hand. Let the build compute it, {fact}`D.ledger.parameters | M.1` for example (python -m tools.facts "
-    "EXPRESSION tries one; a README has <!-- fact: EXPRESSION --><!-- /fact -->); a piece of a calculation is $math$ or `code`"
-)
+REMEDY = """\
+A number typed by hand stays when the code changes. Let the build compute it: {fact}`D.ledger.parameters | M.1`
+(python -m tools.facts "EXPRESSION | FORMAT" tries one; in a README it is <!-- fact: EXPRESSION -->value<!-- /fact -->).
+A guess that the reader is offered, or a piece of a calculation, is $math$ or `code`; what others said stands in "quotes"."""
 UNITS = "k|M|G|kB|MB|GB|TB|KiB|MiB|GiB|[kMG]?MACs?|[MGT]?FLOPs?|thousand|million|billion|percent|s|ms|seconds?"
 TYPED = re.compile(
     r"(?<![\w.,-])(?:"
@@ -38,12 +38,11 @@ NOT_READ = {"code-cell", "code-block", "math", "bibliography", "raw"}
 
 
 def typed_numbers(text, name="page"):
-    """["name:line: "138 M" is typed by hand. ...", ...]"""
+    """["name:line: '138 M' is typed by hand", ...]"""
     start, text = without_front_matter(text)
+    pieces = prose(text, start)
     return [
-        f"{name}:{line}: {found!r} {REMEDY}"
-        for piece, first in prose(text, start)
-        for found, line in numbers(piece, first)
+        f"{name}:{line}: {found!r} is typed by hand" for piece, first in pieces for found, line in numbers(piece, first)
     ]
 
 
