@@ -105,7 +105,7 @@ def install():
     if not whole:
         say("making .venv with Python {}.{}.{}".format(*sys.version_info[:3]))
         run([sys.executable, "-m", "venv", "--clear", VENV], "making the virtual environment failed")
-    say("installing the pinned requirements: a few minutes, about 3 GB to download on Linux")
+    say("installing the pinned requirements: a few minutes, about 3 GB to download on Linux, then a silent minute")
     pip("-r", "requirements.txt")
     say("installing the course's own package")
     pip("--no-deps", "--no-build-isolation", "-e", ".")
@@ -129,8 +129,8 @@ def run(command, complaint):
         for line in process.stdout:
             log.write(line)
             lines.append(line)
-            if line.startswith(("Collecting", "Downloading", "Installing", "Building")):
-                print("  " + line.strip()[:110], flush=True)
+            if line.strip().startswith(("Collecting", "Downloading", "Installing")):
+                print("  " + line.strip()[:100], flush=True)
     if process.wait() != 0:
         raise Problem("{}: {} (log: {})".format(complaint, remedy("".join(lines)), os.path.relpath(LOG, ROOT)))
 
