@@ -42,6 +42,7 @@ def main():
         forget_stale_outputs(depends_on())
     except sources.DataError as problem:
         sys.exit(f"error: {problem}")
+    shutil.rmtree(HTML, ignore_errors=True)  # a page that was renamed would live on under its old name
     status = subprocess.run(COMMAND, cwd=ROOT).returncode
     if status != 0:
         sys.exit("error: the book is not good; the warnings above say where (a failing cell shows its traceback)")
