@@ -51,6 +51,11 @@ class Dataset:
     source: str
     is_drawn: bool = False
 
+    @property
+    def note(self) -> str:
+        """What a figure of these images must say: nothing for photographs."""
+        return "drawn stand-ins, not photographs" if self.is_drawn else ""
+
     @cached_property
     def mean(self) -> Tensor:
         """Mean of each channel ``(3,)`` over all pixels of the training images; 0 is black, 1 is full."""

@@ -45,14 +45,14 @@ class Recipe:
     (Jordan, arXiv:2404.00498, section 3.6).
     """
 
-    epochs: int = 8
+    epochs: int = 12
     batch_size: int = 128
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     warm_up: float = 0.25
-    shift: int = 2
+    shift: int = 3
     flip: bool = True
 
     def __post_init__(self) -> None:

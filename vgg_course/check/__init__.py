@@ -7,6 +7,17 @@ and, when your answers are those of a mistake that many make, names it. Nothing 
 
 from vgg_course.check.building import conv_block, feature_layers
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters
+from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
 from vgg_course.check.verdict import Verdict
 
-__all__ = ["Verdict", "activation_bytes", "conv_block", "conv_macs", "conv_parameters", "feature_layers"]
+__all__ = [
+    "Verdict",
+    "activation_bytes",
+    "channel_statistics",
+    "conv_block",
+    "conv_macs",
+    "conv_parameters",
+    "evaluated_accuracy",
+    "feature_layers",
+    "random_flip",
+]

@@ -1,0 +1,166 @@
+"""Checks for the chapter that trains on reduced CIFAR-10."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vgg_course.check.verdict import Verdict, not_attempted
+
+
+def _answer(task: str, attempt: Callable, *arguments: object, on: str) -> tuple[object, Verdict | None]:
+    """Call the attempt; returns its answer, or a verdict if there is none. Tensors are described by ``on``, not shown."""
+    if not callable(attempt):
+        return None, Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
+    try:
+        answer = attempt(*arguments)
+    except NotImplementedError:
+        return None, not_attempted(task)
+    except Exception as error:  # whatever a student's code raises becomes part of the verdict
+        return None, Verdict(task, "wrong", f"on {on} it raised {type(error).__name__}: {error}")
+    if answer is None:
+        return None, Verdict(task, "wrong", f"on {on} it returned None. Does it end with return?")
+    return answer, None
+
+
+# --- the mean and the standard deviation of each channel ---
+
+
+def channel_statistics(attempt: Callable) -> Verdict:
+    """Judge ``attempt(images)``: uint8 ``(N, 3, H, W)`` to mean and std, each ``(3,)``, where 255 counts as 1."""
+    import torch
+
+    task, on = "channel_statistics", "6 images of 4x5 pixels"
+    generator = torch.Generator().manual_seed(0)
+    bright = torch.tensor([20, 70, 120, 160, 190, 200])[:, None, None, None]  # images differ in brightness
+    images = bright + torch.randint(0, 50, (6, 3, 4, 5), generator=generator) + torch.tensor([0, 1, 4])[:, None, None]
+    images = images.to(torch.uint8)
+    answer, verdict = _answer(task, attempt, images.clone(), on=on)
+    if verdict is not None:
+        return verdict
+    try:
+        mean, std = (torch.as_tensor(part).double() for part in answer)
+    except (TypeError, ValueError):
+        return Verdict(task, "wrong", f"it returned {type(answer).__name__}; return two tensors: mean, std.")
+    for name, value in (("mean", mean), ("std", std)):
+        if tuple(value.shape) != (3,):
+            shape = tuple(value.shape)
+            return Verdict(task, "wrong", f"{name} has shape {shape}, not (3,): average over images, rows and columns.")
+    pixels = images.double() / 255
+    right = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3), correction=0)
+
+    def close(mine, target) -> bool:
+        return bool(torch.allclose(mine, target, rtol=0, atol=2e-4 * float(target.max())))
+
+    if close(mean, right[0]) and (close(std, right[1]) or close(std, pixels.std((0, 2, 3)))):
+        return Verdict(task, "passed", "the mean and the deviation of every channel agree.")
+    if close(mean, 255 * right[0]):
+        return Verdict(task, "wrong", "your numbers are 255 times too large: uint8 pixels run from 0 to 255, not to 1.")
+    if not close(mean, right[0]):
+        return Verdict(task, "wrong", f"on {on} the mean is {_few(mean)}, not {_few(right[0])}.")
+    message = f"the mean is right, but std is {_few(std)}, not {_few(right[1])}."
+    if any(close(std, pixels.std((2, 3), correction=c).mean(0)) for c in (0, 1)):
+        reason = "You averaged the deviations of the images; that misses how images differ from one another."
+        return Verdict(task, "wrong", f"{message} {reason}")
+    if any(close(std, pixels.var((0, 2, 3), correction=c)) for c in (0, 1)):
+        return Verdict(task, "wrong", f"{message} That is the variance: take the square root.")
+    return Verdict(task, "wrong", message)
+
+
+def _few(values) -> str:
+    return "(" + ", ".join(f"{value:.4f}" for value in values.tolist()) + ")"
+
+
+# --- accuracy, measured properly ---
+
+
+def evaluated_accuracy(attempt: Callable) -> Verdict:
+    """Judge ``attempt(model, inputs, labels)``: the share of right answers, in eval mode, the mode put back."""
+    import torch
+
+    task = "evaluated_accuracy"
+    for was_training in (True, False):
+        model, inputs, labels = _noisy_net()
+        model.train(was_training)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        on = f"7 images and a net in {'train' if was_training else 'eval'} mode"
+        answer, verdict = _answer(task, attempt, model, inputs, labels, on=on)
+        if verdict is not None:
+            return verdict
+        try:
+            share = float(answer.detach() if isinstance(answer, torch.Tensor) else answer)
+        except (TypeError, ValueError, RuntimeError):
+            return Verdict(task, "wrong", f"it returned {type(answer).__name__}; a number is wanted.")
+        if any(not torch.equal(before[name], value) for name, value in model.state_dict().items()):
+            reason = "batch norm updated its running statistics. Call model.eval() before you look."
+            return Verdict(task, "wrong", f"on {on}, the images it was judged by changed the net: {reason}")
+        if isinstance(answer, torch.Tensor) and answer.requires_grad:
+            return Verdict(task, "wrong", "your answer drags a graph along: compute under torch.no_grad().")
+        if model.training != was_training:
+            return Verdict(task, "wrong", f"on {on}, it left the net in the other mode. Put it back as it was.")
+        model.eval()
+        with torch.no_grad():
+            right = (model(inputs).argmax(1) == labels).double().mean().item()
+        if abs(share - 100 * right) < 1e-3:
+            return Verdict(task, "wrong", f"on {on} it returned {share:g}: that is in percent; return a share of 1.")
+        if abs(share - 7 * right) < 1e-3:
+            return Verdict(task, "wrong", f"on {on} it returned {share:g}: a count. Divide by the number of images.")
+        if abs(share - right) > 1e-6:
+            return Verdict(task, "wrong", f"on {on} it returned {share:.4f}, not {right:.4f}.")
+    return Verdict(task, "passed", "right in both modes, and the net is as it was.")
+
+
+def _noisy_net():
+    """A net whose answers differ between train and eval mode, on images whose labels it gets right five times of seven."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng([]):
+        torch.manual_seed(2)
+        model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12), nn.Dropout(0.5), nn.Linear(12, 3))
+        inputs = 3 * torch.randn(7, 3, 2, 2) + 2
+    model.eval()
+    with torch.no_grad():
+        labels = model(inputs).argmax(1)
+    labels[:2] = (labels[:2] + 1) % 3
+    return model, inputs, labels
+
+
+# --- a coin for every image ---
+
+
+def random_flip(attempt: Callable) -> Verdict:
+    """Judge ``attempt(images, generator)``: each image mirrored left-right with probability one half, on its own."""
+    import torch
+
+    task, count = "random_flip", 64
+    on = f"{count} images of 3x4 pixels"
+    images = torch.arange(count * 3 * 3 * 4).reshape(count, 3, 3, 4).float()
+
+    def flipped() -> tuple[object, Verdict | None]:
+        return _answer(task, attempt, images.clone(), torch.Generator().manual_seed(3), on=on)
+
+    answer, verdict = flipped()
+    if verdict is not None:
+        return verdict
+    if not isinstance(answer, torch.Tensor) or answer.shape != images.shape:
+        found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+        return Verdict(task, "wrong", f"on {on} it returned {found}; images of the same shape are wanted.")
+    kept, mirrored = ((answer == other).flatten(1).all(1) for other in (images, images.flip(3)))
+    if not (kept | mirrored).all():
+        if (kept | (answer == images.flip(2)).flatten(1).all(1)).all():
+            return Verdict(task, "wrong", "your images stand on their head: columns are the last dimension, 3.")
+        return Verdict(task, "wrong", "some images are neither as they were nor mirrored left to right.")
+    share = int(mirrored.sum())
+    if share in (0, count):
+        which = "every image was mirrored" if share else "no image was mirrored"
+        return Verdict(task, "wrong", f"{which}: one coin for the batch? Draw {count} of them, one an image.")
+    if not 16 <= share <= 48:  # 32 with a standard deviation of 4
+        return Verdict(task, "wrong", f"{share} of {count} images were mirrored; about half of them should be.")
+    again, verdict = flipped()
+    if verdict is not None:
+        return verdict
+    if not torch.equal(again, answer):
+        return Verdict(
+            task, "wrong", "the same generator gave other images: draw from `generator`, not from torch's own."
+        )
+    return Verdict(task, "passed", f"{share} of {count} images mirrored, each by its own coin, and it repeats.")
