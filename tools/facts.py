@@ -215,7 +215,15 @@ def plain(value):
 
 
 def filled(text):
-    return MARKED.sub(lambda match: match[1] + show(match[2]) + match[4], text)
+    """The text with every marked fact brought up to date."""
+
+    def fill(match):
+        in_table = text[text.rfind("\n", 0, match.start()) + 1 :].startswith("|")
+        if in_table and "|" in match[2].replace(r"\|", ""):
+            raise FactError(f"fact {match[2]!r}: in a table write \\| for the bar, or it ends the cell")
+        return match[1] + show(match[2]) + match[4]
+
+    return MARKED.sub(fill, text)
 
 
 def main(arguments=None):

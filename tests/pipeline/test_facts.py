@@ -108,6 +108,12 @@ def test_marked_facts_are_filled_in_and_drift_is_seen(tmp_path, capsys):
     assert f"-->138{NO_BREAK_SPACE}M<!--" in readme.read_text(encoding="utf-8")
 
 
+def test_a_bar_that_would_end_a_tables_cell_is_noticed():
+    with pytest.raises(FactError, match=r"in a table write \\\\|"):
+        facts.filled("| a |\n|---|\n| <!-- fact: D.ledger.parameters | M.0 --><!-- /fact --> |\n")
+    assert "138" in facts.filled("|---|\n| <!-- fact: D.ledger.parameters \\| M.0 --><!-- /fact --> |\n")
+
+
 def test_the_command_line_says_what_is_wrong_in_one_line():
     with pytest.raises(SystemExit, match=r"error: fact 'D.leger': 'D' has no 'leger'; did you mean ledger"):
         facts.main(["D.leger"])
