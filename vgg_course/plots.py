@@ -29,7 +29,12 @@ def styled(draw: Callable) -> Callable:
     @wraps(draw)
     def inside(*args, **kwargs):
         with mpl.style.context(STYLE):
-            return draw(*args, **kwargs)
+            drawn = draw(*args, **kwargs)
+            interactive = mpl.is_interactive()
+        mpl.interactive(
+            interactive
+        )  # a notebook turns it on with its first figure, here inside; later ones need it too
+        return drawn
 
     return inside
 
@@ -136,6 +141,7 @@ def learning_curves(history: History, ax: Axes | None = None) -> Axes:
         ax.annotate(f"{name} {percent[-1]:.1f} %", (len(history), percent[-1]), place, textcoords="offset points")
     ax.set(xlabel="epoch", ylabel="accuracy, %", xlim=(0.5, 1.28 * history.recipe.epochs))
     ax.set_xticks(range(1, history.recipe.epochs + 1))
+    ax.spines["bottom"].set_bounds(1, history.recipe.epochs)
     if history.is_drawn:
         ax.set_title("drawn stand-ins, not photographs")
     return ax
@@ -151,8 +157,9 @@ def image_grid(
         wrong: images to mark with a cross and a frame.
         note: a line above everything, such as ``data.note``.
     """
-    rows = -(-len(images) // columns)
-    height = 1.02 if titles else 0.84
+    rows = max(1, -(-len(images) // columns))
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    height = 0.86 + 0.14 * lines
     figure, axes = plt.subplots(rows, columns, figsize=(0.98 * columns, height * rows + 0.1), squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
