@@ -22,6 +22,7 @@ INPUTS = (
     "vgg_course/**/*.py",
     "vgg_course/**/*.mplstyle",
     "vgg_course/**/*.js",
+    "vgg_course/**/*.json",
     "book/results/*.json",
     "requirements.txt",
 )
