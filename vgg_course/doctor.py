@@ -99,7 +99,7 @@ def _devices() -> Iterator[Finding]:
         "ok", f"CPU: {os.cpu_count()} cores, torch uses {torch.get_num_threads()}; trains in {best_precision(cpu)}"
     )
     if best_precision(cpu) == "float32":
-        yield Finding("note", "this CPU has no native bfloat16: training takes about half as long again")
+        yield Finding("note", "this CPU has no native bfloat16: it trains in float32, which takes longer")
     if torch.cuda.is_available():
         gpu = torch.device("cuda")
         yield Finding("ok", f"GPU: {torch.cuda.get_device_name(gpu)}; trains in {best_precision(gpu)}")
