@@ -28,13 +28,13 @@ def styled(draw: Callable) -> Callable:
 
     @wraps(draw)
     def inside(*args, **kwargs):
-        with mpl.style.context(STYLE):
-            drawn = draw(*args, **kwargs)
-            interactive = mpl.is_interactive()
-        mpl.interactive(
-            interactive
-        )  # a notebook turns it on with its first figure, here inside; later ones need it too
-        return drawn
+        style = mpl.rc_params_from_file(STYLE, use_default_template=False)
+        before = {name: mpl.rcParams[name] for name in style}
+        mpl.rcParams.update(style)
+        try:
+            return draw(*args, **kwargs)
+        finally:  # the style's settings only: those that a notebook makes when it loads its backend must stay
+            mpl.rcParams.update(before)
 
     return inside
 
