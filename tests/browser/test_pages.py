@@ -68,6 +68,16 @@ def test_every_image_is_there_and_says_what_it_shows(page):
             assert " " in alt, f"{source}: {alt!r} does not say what the image shows"
 
 
+@pytest.mark.parametrize("name", chapters())
+def test_every_figure_of_the_source_is_in_the_page(open_page, name):
+    named = re.findall(r"^ +name: (fig-[\w-]+)$", (ROOT / f"{name}.md").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = open_page(name).js(
+        "() => [...document.querySelectorAll('article figure')].filter(f => f.querySelector('img'))"
+        ".flatMap(f => [f.id, ...[...f.querySelectorAll('[id]')].map(e => e.id)])"
+    )
+    assert sorted(set(named)) == sorted(set(named) & set(shown))
+
+
 @cache
 def anchors(path):
     return set(re.findall(r'\bid="([^"]*)"', Path(path).read_text(encoding="utf-8")))
