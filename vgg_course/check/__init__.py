@@ -6,7 +6,30 @@ and, when your answers are those of a mistake that many make, names it. Nothing 
 """
 
 from vgg_course.check.building import conv_block, feature_layers
-from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters
+from vgg_course.check.convolving import (
+    composed_kernel,
+    convolve,
+    output_size,
+    pixelwise,
+    places_that_agree,
+    weights_saved,
+)
+from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
 from vgg_course.check.verdict import Verdict
 
-__all__ = ["Verdict", "activation_bytes", "conv_block", "conv_macs", "conv_parameters", "feature_layers"]
+__all__ = [
+    "Verdict",
+    "activation_bytes",
+    "composed_kernel",
+    "conv_block",
+    "conv_macs",
+    "conv_parameters",
+    "convolve",
+    "feature_layers",
+    "largest_batch",
+    "output_size",
+    "peak_values",
+    "pixelwise",
+    "places_that_agree",
+    "weights_saved",
+]
