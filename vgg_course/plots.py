@@ -22,8 +22,13 @@ def styled(draw: Callable) -> Callable:
 
     @wraps(draw)
     def inside(*args, **kwargs):
-        with mpl.style.context(STYLE):
+        style = mpl.rc_params_from_file(STYLE, use_default_template=False)
+        before = {name: mpl.rcParams[name] for name in style}
+        mpl.rcParams.update(style)
+        try:
             return draw(*args, **kwargs)
+        finally:  # the style's settings only: what a notebook sets when it loads its backend must stay, or no figure shows
+            mpl.rcParams.update(before)
 
     return inside
 
