@@ -15,6 +15,7 @@ from vgg_course.check.convolving import (
     weights_saved,
 )
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
+from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.verdict import Verdict
 
 __all__ = [
@@ -24,12 +25,16 @@ __all__ = [
     "conv_block",
     "conv_macs",
     "conv_parameters",
+    "convolutions_needed",
     "convolve",
     "feature_layers",
+    "field_size",
+    "first_pixel",
     "largest_batch",
     "output_size",
     "peak_values",
     "pixelwise",
     "places_that_agree",
+    "receptive_field_of",
     "weights_saved",
 ]
