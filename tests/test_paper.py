@@ -126,6 +126,11 @@ def test_every_submitted_net_is_a_row_of_table_4():
     assert all((n.configuration, n.train, n.test) in rows for n in paper.SUBMISSION)
 
 
+def test_table_6_says_how_many_networks_of_each_kind():
+    assert "3 x D, 2 x C, 2 x E" in repr(paper.TABLE_6)
+    assert "1 x D, 1 x E" in repr(paper.TABLE_6)
+
+
 def test_e_is_worse_than_d_at_a_fixed_scale_and_better_with_jitter():
     top_1 = {name: row.top_1 for name, row in paper.TABLE_3.rows.items()}
     assert top_1["E_256"] > top_1["D_256"]

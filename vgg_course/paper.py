@@ -15,6 +15,7 @@ arXiv:1409.1556v6. Table 1 is in :mod:`vgg_course.configuration`. Standard libra
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -93,7 +94,10 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Contender:
-    """A row of Table 7. ``networks`` is how many were averaged; None where the paper says "multiple"."""
+    """A row of Table 7. Errors in percent; ``networks`` is how many were averaged, None where the paper says "multiple".
+
+    GoogLeNet's rows give one top-5 error for the validation and the test images together; it stands under ``val``.
+    """
 
     method: str
     networks: int | None
@@ -203,8 +207,9 @@ class Table:
 def _cell(value: object, blank: str) -> show.Cell:
     if value is None:
         return blank
-    if isinstance(value, tuple):
-        return "; ".join(map(str, value))
+    if isinstance(value, tuple):  # of networks
+        counts = Counter(network.configuration for network in value)
+        return ", ".join(f"{count} x {configuration}" for configuration, count in counts.items())
     return value if isinstance(value, int | float) else str(value)
 
 
