@@ -7,22 +7,20 @@ middle unit of four layers, averaged over held-out images, at initialization and
 Writes book/results/effective_receptive_field.json.
 """
 
-import json
-import sys
+from __future__ import annotations
+
 import time
-from pathlib import Path
-from statistics import mean, stdev
+from dataclasses import asdict
 
 import torch
 from torch import nn
 
-from experiments.provenance import provenance
+from experiments.provenance import provenance, summary, write
 from vgg_course.data import reduced_cifar10
 from vgg_course.model import VGG, vgg
 from vgg_course.receptive_field import effective, receptive_field, side_of_share
 from vgg_course.training import Recipe, evaluate, fit
 
-RESULT = Path(__file__).parents[1] / "book" / "results" / "effective_receptive_field.json"
 LAYERS = ("conv2_1", "conv2_2", "conv3_1", "conv3_2")  # all that fit into 32 pixels, or nearly
 SEEDS = (0, 1, 2)
 RECIPE = Recipe(epochs=8)
@@ -46,7 +44,7 @@ def main() -> None:
     began = time.perf_counter()
     data = reduced_cifar10(validation_per_class=500)
     if data.is_drawn:
-        sys.exit("error: this needs the real CIFAR-10; name its folder in VGG_COURSE_DATA")
+        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
     images = data.normalize(data.validation.images)[::3]
     before, after, accuracies = [], [], []
     for seed in SEEDS:
@@ -64,35 +62,33 @@ def main() -> None:
     fields = receptive_field(model.configuration)
 
     def measured(name: str, runs: list[dict]) -> dict:
-        sides = [side_of_share(run[name]) for run in runs]
         average = torch.stack([run[name] for run in runs]).mean(0)
         return {
-            "sides_90": sides,
-            "mean_side_90": mean(sides),
-            "spread_side_90": stdev(sides),
+            "side_of_90": summary([side_of_share(run[name]) for run in runs]),
             "map": [[round(value, 6) for value in row] for row in average.tolist()],
         }
 
     result = {
-        "what": "mean size of the gradient of a layer's middle unit, per pixel (sum 1), before and after training; "
-        "side_90 is the side of the smallest square that holds 90 % of it",
-        "n": len(SEEDS),
-        "seeds": SEEDS,
-        "spread": "sample standard deviation over seeds",
+        **provenance("python -m experiments.effective_receptive_field"),
+        "seconds": round(time.perf_counter() - began),
+        "what": "mean size of the gradient of a layer's middle unit, for each pixel (sum 1, mean over seeds); side_of_90 is "
+        "the side of the smallest square that holds 90 % of it",
         "network": "configuration D, width 1/4, batch norm, 32x32 pixels, 3 classes",
-        "data": "reduced CIFAR-10, 13,500 images to train, 500 held-out images to measure",
-        "epochs": RECIPE.epochs,
-        "validation_accuracies": accuracies,
-        "mean_validation_accuracy": mean(accuracies),
+        "images": {"train": len(data.train), "validation": len(data.validation), "measured on": len(images)},
+        "seeds": list(SEEDS),
+        "recipe": asdict(RECIPE),
+        "validation_accuracy": summary(accuracies),
         "layers": {
-            name: {"size": fields[name].size, "before": measured(name, before), "after": measured(name, after)}
+            name: {
+                "size": fields[name].size,
+                "window": [*fields[name].window(fields[name].grid // 2)][:: fields[name].size - 1],
+                "before": measured(name, before),
+                "after": measured(name, after),
+            }
             for name in LAYERS
         },
-        "provenance": provenance("experiments.effective_receptive_field", time.perf_counter() - began),
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"wrote {RESULT.name}", file=sys.stderr)
+    print(write("effective_receptive_field", result))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,59 @@
-"""Where a measured number comes from: what every file in book/results/ says about itself."""
+"""What every result carries: how often, on what, with which versions, when, and by which command."""
 
+from __future__ import annotations
+
+import json
+import os
 import platform
-from datetime import date
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 import torch
 
+RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 
-def device_name() -> str:
-    """The processor or the card that did the work."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+
+def summary(values: Sequence[float]) -> dict:
+    """Mean, spread (the sample's standard deviation) and extremes, with the values themselves."""
+    return {
+        "n": len(values),
+        "mean": statistics.mean(values),
+        "spread": statistics.stdev(values) if len(values) > 1 else None,
+        "lowest": min(values),
+        "highest": max(values),
+        "values": list(values),
+    }
+
+
+def provenance(command: str) -> dict:
+    """Where and when, for the machine that this runs on."""
+    from importlib.metadata import version
+
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "torchvision")}},
+    }
+
+
+def _cpu() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
 
-def provenance(module: str, seconds: float) -> dict:
-    """Device, threads, versions, date, wall-clock seconds and the command that repeats it."""
-    return {
-        "device": device_name(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "date": date.today().isoformat(),
-        "seconds": round(seconds),
-        "command": f"python -m {module}",
-    }
+def write(name: str, result: dict) -> Path:
+    """Write a result, whole or not at all."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    half = path.with_suffix(".part")
+    half.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    half.replace(path)
+    return path

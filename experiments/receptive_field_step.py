@@ -7,21 +7,19 @@ Stacks of 3x3 convolutions with batch norm and ReLU, a global average and one li
 changes. The control is as deep as the deepest of them, but its further convolutions are 1x1: depth without view.
 """
 
-import json
-import sys
+from __future__ import annotations
+
 import time
-from pathlib import Path
-from statistics import mean, stdev
+from dataclasses import asdict
 
 import torch
 from torch import nn
 
-from experiments.provenance import provenance
+from experiments.provenance import provenance, summary, write
 from vgg_course.data import Dataset, Split
 from vgg_course.synthetic import two_marks
 from vgg_course.training import Recipe, evaluate, fit
 
-RESULT = Path(__file__).parents[1] / "book" / "results" / "receptive_field_step.json"
 DISTANCES = (6, 10)
 SIZES = (3, 5, 7, 9, 11, 13, 15, 17)
 SEEDS = (0, 1, 2, 3, 4)
@@ -59,15 +57,7 @@ def run(kernels: list[int], distance: int) -> dict:
         losses.append(result.loss)
     size = 1 + sum(kernel - 1 for kernel in kernels)
     print(f"distance {distance}, {len(kernels)} layers, size {size}: {accuracies}", flush=True)
-    return {
-        "size": size,
-        "layers": len(kernels),
-        "accuracies": accuracies,
-        "mean": mean(accuracies),
-        "spread": stdev(accuracies),
-        "losses": losses,
-        "mean_loss": mean(losses),
-    }
+    return {"size": size, "layers": len(kernels), "accuracy": summary(accuracies), "loss": summary(losses)}
 
 
 def main() -> None:
@@ -80,20 +70,16 @@ def main() -> None:
         control = run([3] * blind + [1] * (deepest - blind), distance)
         distances[str(distance)] = {"needed": distance + 1, "runs": runs, "control": control}
     result = {
+        **provenance("python -m experiments.receptive_field_step"),
+        "seconds": round(time.perf_counter() - began),
         "what": "test accuracy on two marks at a distance, against the receptive field before the global average",
-        "n": len(SEEDS),
-        "seeds": SEEDS,
-        "spread": "sample standard deviation over seeds",
-        "train_images": TRAIN,
-        "test_images": TEST,
+        "seeds": list(SEEDS),
+        "images": {"train": TRAIN, "test": TEST},
         "width": WIDTH,
-        "epochs": RECIPE.epochs,
+        "recipe": asdict(RECIPE),
         "distances": distances,
-        "provenance": provenance("experiments.receptive_field_step", time.perf_counter() - began),
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {RESULT.name}", file=sys.stderr)
+    print(write("receptive_field_step", result))
 
 
 if __name__ == "__main__":
