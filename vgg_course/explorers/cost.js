@@ -16,15 +16,12 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
   // --- computing ---
 
   function compute(text) {
-    const specs = () => text.split(/\s+/).filter(Boolean).map(parseLayer);
     const options = {
       inputSize: typed($("size").value),
       inChannels: typed($("channels").value),
       batchNorm: $("norm").checked,
     };
-    let net = parse(text, options);
-    const name = nameOf(specs(), configurations);
-    net = configuration(net.specs, { ...options, name });
+    const net = read(text, options, configurations);
     const many = whole(typed($("batch").value), "batch", 1n);
     const costs = ledger(net);
     const saved = savedForBackward(net, many);
@@ -120,7 +117,9 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
     const { net, totals, fields, dtype } = now;
     const images = now.batch === 1n ? "one image" : count(now.batch, "image");
     const start = reference.name === OWN ? "the start" : reference.name;
+    const unchanged = Object.keys(QUANTITIES).every((quantity) => totals[quantity] === reference.totals[quantity]);
     const change = (quantity) => {
+      if (unchanged) return "";
       const ratio = Number(totals[quantity]) / Number(reference.totals[quantity]);
       if (totals[quantity] === reference.totals[quantity]) return `as ${start}`;
       return `${ratio.toLocaleString("en-US", { maximumSignificantDigits: 3 })} × ${start}`;

@@ -72,6 +72,12 @@ function nameOf(specs, all) {
   return Object.keys(all).find((name) => all[name].split(/\s+/).filter(Boolean).join(" ") === words) ?? OWN;
 }
 
+// The configuration that the words say, under its letter if it is one of the six.
+function read(words, options, all) {
+  const net = parse(words, options);
+  return { ...net, name: nameOf(net.specs, all) };
+}
+
 // Run `change`. If it refuses, say why in `place`, mark the fields, and leave everything as it was.
 function attempt(change, place, fields = []) {
   let problem = "";
@@ -83,8 +89,7 @@ function attempt(change, place, fields = []) {
   }
   place.textContent = problem;
   place.hidden = !problem;
-  for (const field of fields) field.toggleAttribute("aria-invalid", false);
-  for (const field of fields) if (problem) field.setAttribute("aria-invalid", "true");
+  for (const field of fields) problem ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
   return !problem;
 }
 

@@ -8,7 +8,7 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
   // --- what the reader changes ---
 
   function build(words, size) {
-    const made = parse(words, { name: nameOf(words.split(/\s+/).filter(Boolean).map(quiet), configurations), inputSize: size });
+    const made = read(words, { inputSize: size }, configurations);
     const before = field?.name;
     [net, fields] = [made, receptiveField(made)];
     $("configuration").value = net.name;
@@ -16,14 +16,6 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
     const same = fields.findIndex((f) => f.name === before);
     choose(same >= 0 ? same : fields.length - 1);
   }
-
-  const quiet = (word) => {
-    try {
-      return parseLayer(word);
-    } catch {
-      return linear(1n); // the real parse, right behind this, says what is wrong
-    }
-  };
 
   const rebuild = (...marked) => attempt(() => build($("words").value, typed($("size").value)), $("error"), marked);
 
@@ -87,7 +79,6 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
     say(row, column, rows, columns, inRows, inColumns);
   }
 
-  const [blue, black] = ["var(--convolution)", "#000"];
   const rect = (x, y, width, height, more) => make("svg:rect", { x, y, width, height, "vector-effect": "non-scaling-stroke", ...more });
   const hatch = (id, unit) =>
     make(
@@ -112,8 +103,12 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
     const cell = Math.max(1, size / 45); // never smaller than a few pixels
     $("grid").replaceChildren(
       hatch("cut", size / 40),
-      rect(0, 0, size, size, { fill: "url(#cut)" }),
       whole > 0 ? rect(first, first, whole, whole, { class: "whole" }) : "",
+      make("svg:path", {
+        d: `M${outline(0, 0, size, size)}` + (whole > 0 ? `M${outline(first, first, whole, whole)}` : ""),
+        fill: "url(#cut)",
+        "fill-rule": "evenodd",
+      }),
       lines(size, 56),
       rect(0, 0, size, size, { class: "frame" }),
       rect(Number(column) + 0.5 - cell / 2, Number(row) + 0.5 - cell / 2, cell, cell, { class: "cell" }),
@@ -135,10 +130,10 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
     const box = (r, c) => [c.first, r.first, c.end - c.first, r.end - r.first].map(Number);
     const [x, y, width, height] = box(inRows, inColumns);
     const none = inRows.empty || inColumns.empty;
-    const hole = none ? "" : `M${x} ${y}v${height}h${width}v${-height}z`;
+    const hole = none ? "" : `M${outline(x, y, width, height)}`;
     const jump = Number(field.jump);
     const dots = [];
-    if (jump / (n + 2 * m) > 0.018 && field.grid < 64n)
+    if (jump / (n + 2 * m) > 0.04 && field.grid < 64n)
       for (let i = 0; i < field.grid; i++)
         for (let j = 0; j < field.grid; j++) dots.push(`M${center(j)} ${center(i)}h0`);
     $("image").setAttribute("viewBox", `${-m} ${-m} ${n + 2 * m} ${n + 2 * m}`);
@@ -147,10 +142,10 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
       rect(-m, -m, n + 2 * m, n + 2 * m, { class: "around" }),
       picture(n),
       lines(n, 40),
-      make("svg:path", { d: `M0 0H${n}V${n}H0z${hole}`, fill: black, "fill-opacity": 0.58 }),
+      make("svg:path", { d: `M${outline(0, 0, n, n)}${hole}`, fill: "#000", "fill-opacity": 0.58, "fill-rule": "evenodd" }),
       rect(0, 0, n, n, { class: "frame" }),
       make("svg:path", {
-        d: "M" + outline(...box(rows, columns)) + (none ? "" : `M${x} ${y}v${height}h${width}v${-height}z`),
+        d: `M${outline(...box(rows, columns))}${hole}`,
         fill: "url(#padding)",
         "fill-rule": "evenodd",
       }),
@@ -185,8 +180,8 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
       fact("fact-size", "size", data(field.size, exact(field.size)), "pixels along a side"),
       fact("fact-jump", "jump", data(field.jump, exact(field.jump)), "pixels to the next window"),
       fact("fact-start", "start", data(field.start, exact(field.start).replace("-", "−")), "first pixel of the first window"),
-      fact("fact-rows", "rows in the image", seen ? span(inRows) : "none", count(length(inRows), "row") + " left by clipping"),
-      fact("fact-columns", "columns in the image", seen ? span(inColumns) : "none", count(length(inColumns), "column") + " left by clipping"),
+      fact("fact-rows", "rows seen", seen ? span(inRows) : "none", `${exact(length(inRows))} of the window's ${exact(field.size)}`),
+      fact("fact-columns", "columns seen", seen ? span(inColumns) : "none", `${exact(length(inColumns))} of the window's ${exact(field.size)}`),
     );
   }
 
