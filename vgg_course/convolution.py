@@ -192,7 +192,7 @@ def compose(first: Tensor, second: Tensor) -> Tensor:
 
 
 def nearest_pair(
-    kernels: Tensor, middle: int = 1, *, starts: int = 50, rounds: int = 200, seed: int = 0
+    kernels: Tensor, middle: int = 1, *, starts: int = 100, rounds: int = 100, seed: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """For 5x5 kernels, the two 3x3 convolutions whose composite comes nearest to each, in least squares.
 
@@ -216,21 +216,30 @@ def nearest_pair(
         if value < 1:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
     kernels = kernels.double()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # thousands of small systems: threads would wait for one another longer than they work
+    try:
+        return _alternate(kernels, middle, starts, rounds, torch.Generator().manual_seed(seed))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _alternate(
+    kernels: Tensor, middle: int, starts: int, rounds: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The work of :func:`nearest_pair`: in each round solve for one factor, then hold that one and solve for the other."""
     count = len(kernels)
-    generator = torch.Generator().manual_seed(seed)
     target = kernels.reshape(count, 1, 25, 1).expand(-1, starts, -1, -1)  # (N, starts, 25, 1)
-    mine = torch.randn(count, starts, middle, 3, 3, generator=generator, dtype=kernels.dtype)
+    tiny = 1e-12 * torch.eye(9 * middle, dtype=kernels.dtype)  # more unknowns than equations is no error
+    found = torch.randn(count, starts, middle, 3, 3, generator=generator, dtype=kernels.dtype)
     for _ in range(rounds):
-        fixed = mine / mine.flatten(2).norm(dim=2)[..., None, None, None]  # only the product's scale matters
-        table = _placed(fixed)  # (N, starts, 25, 9 * middle): the other's values in, the composite out
-        squared = table.mT @ table
-        tiny = 1e-12 * torch.eye(9 * middle, dtype=kernels.dtype)  # more unknowns than equations is no error
-        mine = torch.linalg.solve(squared + tiny, table.mT @ target).reshape(fixed.shape)
-    left = (table @ mine.reshape(count, starts, -1, 1) - target).flatten(2).norm(dim=2)  # (N, starts)
-    best = left.argmin(dim=1)
-    each = torch.arange(count)
-    residual = left[each, best] / kernels.flatten(1).norm(dim=1)
-    return fixed[each, best][:, :, None], mine[each, best][:, None], residual
+        held = found / found.flatten(2).norm(dim=2)[..., None, None, None]  # only the scale of the product matters
+        table = _placed(held)  # (N, starts, 25, 9 * middle): the other factor's values in, the composite out
+        found = torch.linalg.solve(table.mT @ table + tiny, table.mT @ target).reshape(held.shape)
+    rest = (table @ found.reshape(count, starts, -1, 1) - target).flatten(2).norm(dim=2)  # (N, starts)
+    each, best = torch.arange(count), rest.argmin(dim=1)
+    residual = rest[each, best] / kernels.flatten(1).norm(dim=1)
+    return held[each, best][:, :, None], found[each, best][:, None], residual
 
 
 def _placed(part: Tensor) -> Tensor:

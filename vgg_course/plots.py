@@ -176,9 +176,11 @@ def maps(panels: Mapping[str, Sequence], label: str = "value") -> Axes:
     signed = any(float(panel.min()) < 0 for panel in flat)
     for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
         if panel.ndim == 3:
-            ax.imshow(panel.permute(1, 2, 0).clamp(0, 1))
+            ax.imshow(panel.permute(1, 2, 0).clamp(0, 1).numpy())
         else:
-            drawn = ax.imshow(panel, cmap="RdBu" if signed else "viridis", vmin=-high if signed else 0, vmax=high)
+            drawn = ax.imshow(
+                panel.numpy(), cmap="RdBu" if signed else "viridis", vmin=-high if signed else 0, vmax=high
+            )
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         ax.set_title(title, loc="center", fontsize=9)
@@ -258,7 +260,7 @@ def along_a_line(steps, curves: Mapping[str, tuple[Sequence[float], Sequence[int
     for ax, (title, (values, bends)) in zip(axes, curves.items(), strict=True):
         ax.plot(steps, values, color=palette.CONVOLUTION)
         dots = [steps[i] for i in bends], [values[i] for i in bends]
-        ax.plot(*dots, "o", markersize=5, markerfacecolor="none", color=palette.HIGHLIGHT)
+        ax.plot(*dots, "|", markersize=9, markeredgewidth=1, color=palette.HIGHLIGHT)
         ax.set_title(f"{title}: {len(bends)} {'bend' if len(bends) == 1 else 'bends'}", fontsize=9)
         ax.set_xticks([float(steps[0]), float(steps[-1])], ends)
     axes[0].set_ylabel("one output value")
@@ -362,7 +364,7 @@ def influence(panels: Mapping[str, tuple[Sequence, tuple[range, range], int]]) -
     """
     axes = plt.subplots(1, len(panels), figsize=(min(9, 2.4 * len(panels)), 2.9), squeeze=False)[1][0]
     for ax, (title, (values, (rows, columns), side)) in zip(axes, panels.items(), strict=True):
-        ax.imshow(values, cmap="viridis", vmin=0)
+        ax.imshow([[float(value) for value in row] for row in values], cmap="viridis", vmin=0)
         corner = columns.start - 0.5, rows.start - 0.5
         ax.add_patch(
             plt.Rectangle(
