@@ -17,7 +17,7 @@ from importlib.resources import files
 from zlib import crc32
 
 from vgg_course import palette
-from vgg_course.accounting import BYTES
+from vgg_course.accounting import PRECISIONS
 from vgg_course.configuration import TABLE_1, Configuration, ConfigurationError, as_configuration
 
 ROLES = ("CONVOLUTION", "POOL", "FULLY_CONNECTED", "NORMALIZATION", "CONTEXT", "HIGHLIGHT")
@@ -102,23 +102,24 @@ def receptive_field(configuration: str | Configuration = "D", layer: str | None 
     return _explorer("receptive_field", layer=layer, **_start(configuration))
 
 
-def cost(configuration: str | Configuration = "D", batch: int = 1, dtype: str = "float32") -> Explorer:
+def cost(configuration: str | Configuration = "D", batch: int = 1, precision: str = "float32") -> Explorer:
     """Edit a configuration; shapes, parameters, MACs, activation memory and receptive field change together.
 
     Args:
         configuration: one of the paper's six by letter, or a :class:`Configuration`. The reader can change it.
         batch: images at once.
-        dtype: what a value is stored in: float64, float32, bfloat16 or float16.
+        precision: one of :data:`vgg_course.accounting.PRECISIONS`.
 
     Raises:
         ConfigurationError: no configuration has that letter, the batch is no whole number of at least 1, or there is
-            no such dtype.
+            no such precision.
     """
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ConfigurationError(f"batch is {batch!r}; it must be a whole number of at least 1.")
-    if dtype not in BYTES:
-        raise ConfigurationError(f"dtype is {dtype!r}; the ledger knows {', '.join(BYTES)}.")
-    return _explorer("cost", batch=batch, dtype=dtype, **_start(configuration))
+    if precision not in PRECISIONS:
+        raise ConfigurationError(f"precision is {precision!r}; there are {', '.join(PRECISIONS)}.")
+    options = {"batch": batch, "precision": precision, "precisions": list(PRECISIONS)}
+    return _explorer("cost", **options, **_start(configuration))
 
 
 def convolution(kernel: int = 3, stride: int = 1, padding: int = 1) -> Explorer:

@@ -1,6 +1,6 @@
 // Edit a configuration and watch shapes, parameters, MACs, memory and receptive field change together.
 
-function costView(root, { configurations, layers, inputSize, inChannels, batchNorm, batch, dtype }) {
+function costView(root, { configurations, layers, inputSize, inChannels, batchNorm, batch, precision, precisions }) {
   const $ = (id) => root.getElementById(id);
   const QUANTITIES = {
     parameters: "parameters",
@@ -9,7 +9,7 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
     kept: "kept for backward",
     sees: "receptive field",
   };
-  let now; // the last good state: {net, specs, batch, dtype, ...} with everything computed from it
+  let now; // the last good state: a configuration with everything computed from it
   let reference; // the totals of the configuration that the reader started from
   let selected = 0; // the layer that the buttons work on; -1 is the input
 
@@ -24,18 +24,21 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
     const net = read(text, options, configurations);
     const many = whole(typed($("batch").value), "batch", 1n);
     const costs = ledger(net);
-    const saved = savedForBackward(net, many);
+    const precision = $("precision").value;
+    const saved = savedForBackward(net, many, precision);
     const fields = receptiveField(net);
-    const width = BYTES[$("dtype").value];
-    // What is kept, by row of the ledger. Each batch norm has its own part of the common last line.
+    const width = bytesPerValue(precision);
+    // What is kept, row by row of the ledger. What is kept once for the whole batch is shared out to those it comes from.
     const rows = costs.rows.map((row) => {
       const norm = row.name.startsWith("bn");
-      const own = saved.rows.filter((kept) => kept.layer === row.layer);
+      const own = sum(saved.rows.filter((kept) => kept.layer === row.layer).map((kept) => kept.bytes));
+      const statistics = 2n * row.shape[0] * (precision === "bfloat16" ? 2n : 4n);
+      const copies = precision === "autocast" ? row.weights * width : 0n;
       return {
         ...row,
         norm,
         activations: row.values * width * many,
-        kept: norm ? 8n * row.shape[0] : sum(own.map((kept) => kept.bytes)),
+        kept: norm ? statistics : own + copies,
         sees: row.layer < 0 ? 1n : fields[row.layer].size,
       };
     });
@@ -46,7 +49,7 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
       kept: saved.bytes,
       sees: fields.at(-1).size,
     };
-    return { net, rows, totals, fields, batch: many, dtype: $("dtype").value };
+    return { net, rows, totals, fields, batch: many, precision };
   }
 
   // Take over the layers in `text` and the fields. A wrong one leaves everything shown as it was.
@@ -70,7 +73,7 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
     if (update(configurations[letter])) startFrom();
     else $("configuration").value = now.net.name;
   });
-  for (const id of ["size", "channels", "batch", "dtype", "norm"])
+  for (const id of ["size", "channels", "batch", "precision", "norm"])
     $(id).addEventListener("input", () => update($("words").value, $(id)));
   $("words").addEventListener("input", () => update($("words").value, $("words")));
 
@@ -114,7 +117,7 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
   }
 
   function drawTotals() {
-    const { net, totals, fields, dtype } = now;
+    const { net, totals, fields, precision } = now;
     const images = now.batch === 1n ? "one image" : count(now.batch, "image");
     const start = reference.name === OWN ? "the start" : reference.name;
     const unchanged = Object.keys(QUANTITIES).every((quantity) => totals[quantity] === reference.totals[quantity]);
@@ -134,8 +137,8 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
     $("totals").replaceChildren(
       card("parameters", "parameters", short(totals.parameters), `${exact(totals.parameters)} in ${count(depth(net), "layer")}`),
       card("macs", "MACs", short(totals.macs), `${exact(totals.macs)} an image`),
-      card("activations", "activations", bytes(totals.activations), `listed outputs, ${images}, ${dtype}`),
-      card("kept", "kept for backward", bytes(totals.kept), `by PyTorch, ${images}, float32`),
+      card("activations", "activations", bytes(totals.activations), `listed outputs, ${images}, ${precision}`),
+      card("kept", "kept for backward", bytes(totals.kept), `by PyTorch, ${images}, ${precision}`),
       card("sees", "receptive field", exact(totals.sees), `pixels, of ${fields.at(-1).name}`),
     );
   }
@@ -225,12 +228,12 @@ function costView(root, { configurations, layers, inputSize, inChannels, batchNo
   $("table").dataset.show = "parameters";
 
   offerConfigurations($("configuration"), configurations);
-  for (const name of Object.keys(BYTES)) $("dtype").append(make("option", {}, name));
+  for (const name of precisions) $("precision").append(make("option", {}, name));
   $("size").value = inputSize;
   $("channels").value = inChannels;
   $("batch").value = batch;
   $("norm").checked = batchNorm;
-  $("dtype").value = dtype;
+  $("precision").value = precision;
   update(layers);
   startFrom();
 }

@@ -36,10 +36,12 @@ function receptiveFieldView(root, { configurations, name, layers, inputSize, lay
 
   $("configuration").addEventListener("change", () => {
     const letter = $("configuration").value;
-    if (letter === OWN) $("own").open = true;
-    else $("words").value = tidy(configurations[letter]);
-    if (letter === OWN) $("words").focus();
-    else if (!rebuild()) $("configuration").value = net.name;
+    if (letter === OWN) {
+      $("own").open = true;
+      return $("words").focus();
+    }
+    $("words").value = tidy(configurations[letter]);
+    if (!rebuild()) [$("configuration").value, $("words").value] = [net.name, notation(net.specs)];
   });
   $("words").addEventListener("input", () => rebuild($("words")));
   $("size").addEventListener("input", () => rebuild($("size")));

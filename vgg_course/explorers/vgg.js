@@ -6,7 +6,6 @@
 
 class ConfigurationError extends Error {}
 
-const BYTES = { float64: 8n, float32: 4n, bfloat16: 2n, float16: 2n };
 const product = (numbers) => numbers.reduce((all, n) => all * n, 1n);
 const sum = (numbers) => numbers.reduce((all, n) => all + n, 0n);
 
@@ -197,38 +196,51 @@ function ledger(net) {
   return { rows, parameters: total("parameters"), macs: total("macs"), values: total("values") };
 }
 
-// What PyTorch keeps of a float32 net between the forward and the backward pass, dropout on. `layer` as in the ledger.
-function savedForBackward(net, batch = 1n) {
+// Bytes of one listed activation.
+const bytesPerValue = (precision) => (precision === "float32" ? 4n : 2n);
+
+// What PyTorch keeps between the forward and the backward pass, dropout on. `layer` as in the ledger; none where a row
+// belongs to many layers. Nothing is kept of what stands before the first weights: no gradient goes there.
+function savedForBackward(net, batch = 1n, precision = "float32") {
+  const size = bytesPerValue(precision);
+  const normSize = precision === "bfloat16" ? 2n : 4n;
   const rows = [];
-  const keep = (layer, name, why, values, bytes = 4n) =>
-    rows.push({ layer, name, why, values: values * batch, bytes: values * batch * bytes });
-  keep(-1, "input", "conv1_1 needs its input", product(net.inputShape));
-  net.layers.forEach(({ name, spec, outputShape }, layer) => {
+  const keep = (layer, why, values, bytes) =>
+    rows.push({ layer, name: net.layers[layer]?.name ?? "input", why, values: values * batch, bytes: values * batch * bytes });
+  const first = net.specs.findIndex((spec) => spec.kind === "conv" || spec.kind === "linear");
+  if (first < 0) return { rows, bytes: 0n };
+  keep(first - 1, `${net.layers[first].name} needs its input`, product(net.layers[first].inputShape), size);
+  net.layers.forEach(({ spec, outputShape }, layer) => {
     const out = product(outputShape);
+    if (layer < first) return;
     if (spec.kind === "conv") {
-      if (net.batchNorm) keep(layer, name, "batch norm needs its input", out);
-      keep(layer, name, "ReLU needs its output", out);
+      if (net.batchNorm) keep(layer, "batch norm needs its input", out, size);
+      keep(layer, "ReLU needs its output", out, size);
     } else if (spec.kind === "pool") {
-      keep(layer, name, "the next layer needs its input", out);
-      keep(layer, name, "where each maximum was (int64)", out, 8n);
+      keep(layer, "the next layer needs its input", out, size);
+      keep(layer, "where each maximum was (int64)", out, 8n);
     } else if (spec.kind === "linear" && layer !== net.layers.length - 1) {
-      keep(layer, name, "ReLU needs its output", out);
-      keep(layer, name, "the dropout mask", out);
-      keep(layer, name, "the next layer needs its input", out);
+      keep(layer, "ReLU needs its output", out, size);
+      keep(layer, "the dropout mask", out, size);
+      keep(layer, "the next layer needs its input", out, size);
     } else if (spec.kind === "lrn") {
       const [channels, ...grid] = outputShape;
-      keep(layer, name, "squares, padded across channels", (channels + spec.size - 1n) * product(grid));
-      keep(layer, name, "the sum before the power", out);
-      keep(layer, name, "the divisor", out);
-      keep(layer, name, "the next layer needs its input", out);
+      keep(layer, "squares, padded across channels", (channels + spec.size - 1n) * product(grid), normSize);
+      keep(layer, "the sum before the power", out, normSize);
+      keep(layer, "the divisor", out, normSize);
+      keep(layer, "the next layer needs its input", out, normSize);
     }
   });
+  const once = (name, why, values, bytes) => rows.push({ name, why, values, bytes: values * bytes }); // not one an image
   if (net.batchNorm) {
-    // The mean and the inverse deviation of each channel: the only part that is not per image.
-    const channels = sum(net.specs.filter((s) => s.kind === "conv").map((s) => s.channels));
-    rows.push({ name: "batch norms", why: "mean and deviation of the batch", values: 2n * channels, bytes: 8n * channels });
+    const channels = sum(net.specs.filter((spec) => spec.kind === "conv").map((spec) => spec.channels));
+    once("batch norms", "mean and deviation of the batch", 2n * channels, normSize);
   }
-  return { rows, bytes: sum(rows.map((r) => r.bytes)) };
+  if (precision === "autocast") {
+    const weights = ledger(net).rows.filter((row) => row.kind !== "normalization").map((row) => row.weights);
+    once("all layers", "copies of the weights", sum(weights), size);
+  }
+  return { rows, bytes: sum(rows.map((row) => row.bytes)) };
 }
 
 // --- what it sees ---
