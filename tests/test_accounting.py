@@ -8,9 +8,18 @@ import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
 from vgg_course import paper
-from vgg_course.accounting import ledger, measured_saved_bytes, saved_for_backward
+from vgg_course.accounting import (
+    CONVENTIONS,
+    activation_memories,
+    activation_memory,
+    ledger,
+    measured_peak_bytes,
+    measured_saved_bytes,
+    saved_for_backward,
+    training_memory,
+)
 from vgg_course.configuration import CONFIGURATIONS, Configuration
-from vgg_course.model import vgg
+from vgg_course.model import VGG, vgg
 
 PARAMETERS = {
     "A": 132_863_336,
@@ -159,3 +168,173 @@ def test_the_html_table_has_a_caption_and_headers():
     assert "<caption>" in html
     assert '<th scope="col"' in html
     assert html.count("<tr>") == len(ledger("A")) + 2
+
+
+# --- activations under named conventions, and all that training keeps ---
+
+
+def on_meta(configuration, batch=1, **variant):
+    """A net and images with sizes and no numbers: full size costs neither memory nor time."""
+    with torch.device("meta"):
+        model = vgg(configuration, **variant)
+        return model, torch.empty(batch, *model.configuration.input_shape)
+
+
+def outputs_by_hooks(model, images, kinds):
+    """Values that come out of the modules of these kinds, the input included."""
+    counts = [images.numel()]
+    for module in model.modules():
+        if isinstance(module, kinds):
+            module.register_forward_hook(lambda module, args, output: counts.append(output.numel()))
+    model(images)
+    return sum(counts)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_what_autograd_keeps_at_full_size_is_predicted_to_the_byte(name, batch, batch_norm):
+    model, images = on_meta(name, batch, batch_norm=batch_norm)
+    predicted = saved_for_backward(model.configuration, batch).bytes
+    assert measured_saved_bytes(model.train(), images) == predicted
+
+
+def test_the_meta_device_tells_what_a_real_forward_pass_of_d_keeps():
+    with torch.no_grad(), torch.random.fork_rng():  # half a gigabyte of weights, one second
+        model = vgg("D").train()
+    assert measured_saved_bytes(model, torch.zeros(1, 3, 224, 224)) == saved_for_backward("D").bytes == 73_254_912
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_autocast_keeps_copies_of_the_weights_as_well(name, batch, batch_norm):
+    model = vgg(name, input_size=32, width=1 / 8, classes=10, batch_norm=batch_norm).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        measured = measured_saved_bytes(model, torch.zeros(batch, 3, 32, 32))
+    predicted = saved_for_backward(model.configuration, batch, precision="autocast")
+    assert measured == predicted.bytes
+    copies = [row.bytes for row in predicted if row.why == "copies of the weights"]
+    assert copies == [2 * sum(p.numel() for p in model.parameters() if p.ndim > 1)]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("name", ["A", "B", "C", "D", "E"])  # torch has no bfloat16 for A-LRN's norm on a CPU
+def test_pure_bfloat16_halves_all_but_the_positions_of_the_pools(name, batch_norm):
+    model = vgg(name, input_size=32, width=1 / 8, classes=10, batch_norm=batch_norm).train().bfloat16()
+    predicted = saved_for_backward(model.configuration, 2, precision="bfloat16")
+    assert measured_saved_bytes(model, torch.zeros(2, 3, 32, 32, dtype=torch.bfloat16)) == predicted.bytes
+    full = saved_for_backward(model.configuration, 2)
+    assert predicted.index_bytes == full.index_bytes
+    assert 2 * (predicted.bytes - predicted.index_bytes) == full.bytes - full.index_bytes
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_peak_of_inference_is_the_largest_input_and_output_together(name):
+    model, images = on_meta(name)
+    with torch.no_grad():
+        measured = measured_peak_bytes(lambda: model.eval()(images))
+    assert measured == activation_memory(name, "inference").bytes
+
+
+def test_the_peak_of_inference_of_d_is_that_of_conv1_2():
+    costs = ledger("D")
+    assert costs.peak_values == costs["conv1_1"].values + costs["conv1_2"].values == 6_422_528
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_listed_and_separate_relu_outputs_are_what_hooks_count(name):
+    kinds = (torch.nn.Conv2d, torch.nn.MaxPool2d, torch.nn.LocalResponseNorm, torch.nn.Linear)
+    listed = outputs_by_hooks(*on_meta(name), kinds)
+    with_relu = outputs_by_hooks(*on_meta(name), (*kinds, torch.nn.ReLU))
+    assert activation_memory(name, "listed outputs").bytes == 4 * listed
+    assert activation_memory(name, "separate ReLU outputs").bytes == 4 * with_relu
+    assert activation_memory(name, "data and gradients").bytes == 8 * listed
+
+
+def test_the_conventions_of_d_in_values():
+    assert activation_memory("D", "separate ReLU outputs").bytes == 4 * 28_793_320
+    assert activation_memory("D", "inference").bytes == 4 * 6_422_528
+    assert round(4 * 24e6 / 1e6) == 96  # and none of them is that
+    assert all(abs(row.bytes / 96e6 - 1) > 0.15 for row in activation_memories("D"))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_without_batch_norm_every_convention_grows_with_the_batch(convention):
+    one, eight = (activation_memory("B", convention, batch).bytes for batch in (1, 8))
+    assert eight == 8 * one
+
+
+def test_the_one_table_shows_megabytes_of_both_kinds():
+    table = repr(activation_memories("D"))
+    assert "60.95" in table
+    assert "58.13" in table
+    assert len(activation_memories("D")) == len(CONVENTIONS) + 3
+    assert activation_memories("D")._repr_html_().count("<tr>") == len(CONVENTIONS) + 4
+
+
+def test_unknown_conventions_and_precisions_are_refused():
+    with pytest.raises(ValueError, match="convention is 'all'; there are listed outputs, separate"):
+        activation_memory("D", "all")
+    for convention in ("listed outputs", "saved for backward"):
+        with pytest.raises(ValueError, match="precision is 'int8'; there are float32, bfloat16, autocast"):
+            activation_memory("D", convention, precision="int8")
+
+
+def test_the_fixed_part_of_training_is_three_numbers_a_parameter():
+    assert training_memory("D").fixed == 12 * PARAMETERS["D"]
+    assert training_memory("D", optimizer_values=2).fixed == 16 * PARAMETERS["D"]  # Adam
+    assert training_memory("D", precision="bfloat16").fixed == 6 * PARAMETERS["D"]
+
+
+def test_activations_of_d_pass_the_fixed_part_between_22_and_23_images():
+    memory = training_memory("D")
+    assert memory.break_even_batch == pytest.approx(12 * 138_357_544 / 73_254_912)
+    assert training_memory("D", 22).activations < memory.fixed < training_memory("D", 23).activations
+
+
+@pytest.mark.parametrize("precision", ["float32", "autocast"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_break_even_batch_does_not_depend_on_the_batch_it_was_computed_at(precision, batch_norm):
+    configuration = CONFIGURATIONS["D"].variant(batch_norm=batch_norm)
+    one, many = (training_memory(configuration, batch, precision).break_even_batch for batch in (1, 50))
+    assert one == pytest.approx(many)
+
+
+@pytest.mark.parametrize(("name", "batch"), [("A", 1), ("C", 2), ("D", 1), ("D", 8), ("D", 23), ("E", 8)])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_measured_peak_of_a_training_step_lies_within_two_percent_below_the_sum(name, batch, batch_norm):
+    model, images = on_meta(name, batch, batch_norm=batch_norm)
+    labels = torch.zeros(batch, dtype=torch.long, device="meta")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    step()  # makes the momentum
+    optimizer.zero_grad()
+    memory = training_memory(model.configuration, batch)
+    measured = measured_peak_bytes(step) + memory.weights + memory.optimizer + 4 * images.numel()
+    assert 0.98 <= measured / memory.bytes <= 1
+
+
+def test_two_thousand_random_plain_networks_agree_with_torch(monkeypatch):
+    for kind in (torch.nn.Conv2d, torch.nn.Linear):
+        monkeypatch.setattr(kind, "reset_parameters", lambda self: None)  # weights without numbers need no start
+    monkeypatch.setattr(VGG, "initialize", lambda self, generator: None)
+    draw = random.Random(0)
+    for _ in range(2000):
+        words = random_words(draw)
+        configuration = Configuration.parse(words, input_size=64, batch_norm=draw.random() < 0.5)
+        batch = draw.randint(2, 3)  # a batch norm cannot train on one value a channel
+        model, images = on_meta(configuration, batch)
+        shapes = []
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d | torch.nn.MaxPool2d | torch.nn.Linear):
+                module.register_forward_hook(lambda module, args, output, to=shapes: to.append(tuple(output.shape[1:])))
+        costs = ledger(configuration)
+        assert measured_saved_bytes(model.train(), images) == saved_for_backward(configuration, batch).bytes, words
+        assert [row.shape for row in costs if row.kind not in ("input", "normalization")] == shapes, words
+        assert costs.parameters == sum(p.numel() for p in model.parameters()), words

@@ -1,6 +1,7 @@
 """The checkers have teeth: they pass the solution, tell the stub apart, and name the mistakes that students make."""
 
 import re
+from itertools import pairwise
 
 import pytest
 import torch
@@ -42,6 +43,8 @@ SOLUTIONS = {
     check.conv_parameters: lambda a, b, k: (k**2 * a + 1) * b,
     check.conv_macs: lambda a, b, k, n: k**2 * a * b * n**2,
     check.activation_bytes: lambda shapes, size: count(shapes) * size,
+    check.peak_values: lambda values: max(map(sum, pairwise(values))),
+    check.largest_batch: lambda memory, parameters, saved: max(0, (memory - 12 * parameters) // saved),
     check.conv_block: block,
     check.feature_layers: layers_from,
 }
@@ -98,6 +101,22 @@ MISTAKES = [
     (check.activation_bytes, lambda shapes, size: size * count(shapes[-1:]), "Only the last"),
     (check.activation_bytes, lambda shapes, size: size * count(shapes[:1]), "return inside the loop"),
     (check.activation_bytes, lambda shapes, size: size * count(shapes) / 1e6, "megabytes"),
+    (check.peak_values, sum, "nothing is ever freed"),
+    (check.peak_values, max, "its input is still there"),
+    (check.peak_values, lambda v: 2 * max(v), "the neighbor it has"),
+    (check.peak_values, lambda v: sum(sorted(v)[-2:]), "Only neighbors"),
+    (check.peak_values, lambda v: sum(v[v.index(max(v)) :][:2]), "the input before it may be larger"),
+    (check.peak_values, lambda v: max(map(sum, zip(v, v[1:], (*v[2:], 0), strict=False))), "three at a time"),
+    (check.peak_values, lambda v: min(map(sum, pairwise(v))), "take the largest"),
+    (check.peak_values, lambda v: v[0] + v[1], "not 12"),  # right on the first case only
+    (check.largest_batch, lambda m, p, s: max(0, (m - 12 * p) / s), "round down"),
+    (check.largest_batch, lambda m, p, s: (m - 12 * p) // s, "that is 0 images"),
+    (check.largest_batch, lambda m, p, s: max(0, -((12 * p - m) // s)), "last image does not fit"),
+    (check.largest_batch, lambda m, p, s: max(0, (m - 4 * p) // s), "room for the weights only"),
+    (check.largest_batch, lambda m, p, s: max(0, (m - 8 * p) // s), "momentum is missing"),
+    (check.largest_batch, lambda m, p, s: max(0, (m - 3 * p) // s), "each of the three takes four"),
+    (check.largest_batch, lambda m, p, s: m // s, "forget what the parameters take"),
+    (check.largest_batch, lambda m, p, s: 2, "not 0"),  # right on the first two cases only
     (check.conv_block, lambda a, b, n: nn.Sequential(*[m for m in block(a, b, n) if not isinstance(m, nn.ReLU)]), "'ReLU'"),
     (check.conv_block, lambda a, b, n: block(a, b, n)[:-1], "'max-pool'"),
     (check.conv_block, lambda a, b, n: block(a, b, 2), "'convolution'"),

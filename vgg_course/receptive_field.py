@@ -14,16 +14,21 @@ A layer with kernel k, stride s and padding p changes them in this order::
 
 A fully-connected layer on an n x n grid is a convolution with kernel n; the next ones are 1x1.
 Source of the recurrence: Araujo, Norris & Sim, "Computing receptive fields", Distill 2019. No torch is needed, except
-in :func:`measured`.
+in :func:`measured` and :func:`effective`, which ask autograd.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
 
 from vgg_course import show
 from vgg_course.configuration import Configuration, Conv, Layer, Linear, MaxPool, as_configuration
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,18 @@ class Field:
         """The same window, cut at the borders of the image: what is left is no padding."""
         window = self.window(index)
         return range(max(window.start, 0), max(min(window.stop, self.input_size), 0))
+
+    def cells_seeing(self, pixel: int) -> range:
+        """The other way: the values of this layer whose windows hold ``pixel``, as a range of indices."""
+        if not 0 <= pixel < self.input_size:
+            raise IndexError(
+                f"the image has pixels 0 to {self.input_size - 1} along a side; there is no pixel {pixel}."
+            )
+        last = (pixel - self.start) // self.jump  # the last window that starts at the pixel or before it
+        first = -(
+            (self.start + self.size - 1 - pixel) // self.jump
+        )  # the first one that ends at the pixel or behind it
+        return range(max(first, 0), min(last + 1, self.grid))
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,17 @@ def backward(configuration: str | Configuration, name: str) -> int:
     return size
 
 
+def closed_form(configuration: str | Configuration, name: str) -> int:
+    """The size alone, as one sum: 1 + (k - 1) of every layer times the strides of all layers before it.
+
+    Source: Araujo et al. (2019), equation 2.
+    """
+    configuration = as_configuration(configuration)
+    layers = configuration.layers[: configuration.layers.index(configuration[name]) + 1]
+    kernels, strides, _ = zip(*map(window_of, layers), strict=True)
+    return 1 + sum((kernel - 1) * prod(strides[:place]) for place, kernel in enumerate(kernels))
+
+
 def measured(configuration: str | Configuration, name: str) -> tuple[range, int]:
     """What one value of layer ``name`` really sees, found by asking autograd; returns the pixels and the value's index.
 
@@ -157,3 +185,54 @@ def measured(configuration: str | Configuration, name: str) -> tuple[range, int]
     (gradient,) = torch.autograd.grad(x[0, 0, index], pixels)
     seen = gradient[0, 0].nonzero().flatten()
     return range(int(seen[0]), int(seen[-1]) + 1), index
+
+
+def effective(features: nn.Module, images: Tensor) -> Tensor:
+    """How much each pixel moves the value in the middle of the last feature map: the *effective* receptive field.
+
+    The middle value of every channel is differentiated, all together, and the size of the gradient is averaged over
+    images and color channels (Luo et al. 2016, section 3). Deterministic; the module is used in the mode it is in.
+
+    Args:
+        features: takes images ``(B, C, H, W)``, gives feature maps ``(B, channels, h, w)``, as ``model.features[:17]``.
+        images: what to average over.
+
+    Returns:
+        ``(H, W)``, normalized to a sum of 1.
+
+    Raises:
+        ValueError: the output has no grid, or no pixel moves it: all its middle values are dead ReLUs.
+    """
+    import torch
+
+    images = images.detach().clone().requires_grad_()
+    maps = features(images)
+    if maps.ndim != 4:
+        raise ValueError(
+            f"features gave {tuple(maps.shape)}; feature maps (B, C, h, w) are needed: leave out the head."
+        )
+    middle = maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]  # (B, channels)
+    (gradient,) = torch.autograd.grad(middle.sum(), images)
+    moved = gradient.abs().mean((0, 1))  # (H, W)
+    if not moved.any():
+        raise ValueError("no pixel moves the middle values: every one of them is zero behind its ReLU.")
+    return moved / moved.sum()
+
+
+def side_of_share(influence: Tensor, share: float = 0.9) -> int:
+    """The side, in pixels, of the smallest square window that holds ``share`` of an influence map ``(H, W)``.
+
+    Raises:
+        ValueError: the share is not above 0 and at most 1.
+    """
+    import torch
+
+    if not 0 < share <= 1:
+        raise ValueError(f"share is {share!r}; it must be above 0 and at most 1.")
+    wanted = share * influence.sum() * (1 - 1e-6)  # sums in float32 are not exact
+    for side in range(1, max(influence.shape)):
+        windows = min(side, influence.shape[0]), min(side, influence.shape[1])
+        sums = torch.nn.functional.avg_pool2d(influence[None, None], windows, 1) * windows[0] * windows[1]
+        if sums.max() >= wanted:
+            return side
+    return max(influence.shape)

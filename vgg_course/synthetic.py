@@ -360,3 +360,93 @@ def _boxes(masks: Tensor) -> Tensor:
 
     (x0, x1), (y0, y1) = ends(masks.any(1)), ends(masks.any(2))
     return torch.stack([x0, y0, x1, y1], 1)
+
+
+# --- two marks at a distance ---
+
+GROUND_LEVEL, DARK_MARK, BRIGHT_MARK = 128, 28, 228
+MARK_HEIGHT = 3  # pixels; a mark is one pixel wide
+
+
+@dataclass(frozen=True, eq=False)
+class TwoMarks:
+    """Images whose label takes two marks ``distance`` pixels apart to tell.
+
+    ``images`` uint8 ``(N, 1, size, size)``, ``labels`` int64 ``(N,)``: 0 where partners differ, 1 where they are alike,
+    ``corners`` int64 ``(N, 2, 2)``: row and column of the top pixel of the left mark, for the upper and the lower pair.
+    """
+
+    images: Tensor
+    labels: Tensor
+    corners: Tensor
+    distance: int
+
+    @property
+    def needed(self) -> int:
+        """The smallest receptive field, in pixels, in which both marks of a pair fit."""
+        return self.distance + 1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"TwoMarks: {len(self):,} images, partners {self.distance} pixels apart"
+
+
+def two_marks(count: int, distance: int = 6, seed: int = 0, size: int | None = None) -> TwoMarks:
+    """Images with two pairs of marks; the label says whether the partners in a pair are alike, both bright or both dark.
+
+    Nothing smaller than a window over both marks of a pair can tell, because
+
+    * every image holds two bright and two dark marks: alike means one bright and one dark pair, different means two
+      mixed pairs. Averaging what small windows see, each with one mark at most, gives the same for all images;
+    * every layout comes in four versions, both labels and both of them with bright and dark exchanged, so that no pixel
+      tells anything about the label;
+    * the two pairs, and the marks and the border, are ``distance`` pixels apart: no smaller window sees a mark and where
+      it stands;
+    * there is no noise: windows that share a noisy pixel between the marks would have something in common.
+
+    Args:
+        count: images, a multiple of 4. Layouts do not repeat: a part of the images shares none with the rest if it is
+            cut at a multiple of 4.
+        distance: columns from one mark to its partner.
+        seed: which layouts are drawn, and in which order.
+        size: height and width in pixels; None takes ``3 * distance + 10``.
+
+    Raises:
+        ValueError: an argument is out of range, or there are not that many layouts.
+    """
+    if size is None and isinstance(distance, int):
+        size = 3 * distance + 10
+    least = 3 * distance + 2 + MARK_HEIGHT if isinstance(distance, int) else 0  # two margins, the pairs and their gap
+    for name, value, low in (("count", count, 4), ("distance", distance, 2), ("size", size, least)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {low}.")
+    if count % 4:
+        raise ValueError(f"count is {count}; it must be a multiple of 4: every layout is drawn in four versions.")
+    columns = size - 3 * distance  # places for the left mark of a pair
+    rows = torch.combinations(torch.arange(size - 3 * distance - 2 * MARK_HEIGHT + 3))  # (R, 2): upper and lower pair
+    layouts = len(rows) * columns**2
+    if count > 4 * layouts:
+        raise ValueError(
+            f"count is {count}, but {size}x{size} pixels have room for {layouts} layouts of marks {distance} apart, four "
+            f"images each. Ask for {4 * layouts} images at most, or for a larger size."
+        )
+    chosen = torch.randperm(layouts, generator=torch.Generator().manual_seed(seed))[: count // 4].repeat_interleave(4)
+    row, column = chosen // columns**2, torch.stack([chosen // columns % columns, chosen % columns], 1)
+    row = rows[row] + torch.tensor([0, distance + MARK_HEIGHT - 2])  # (N, 2)
+    corners = torch.stack([row, column], 2) + distance  # (N, pair, row and column)
+    version = torch.arange(count)
+    labels, first = version % 2, version // 2 % 2 * 2 - 1  # first: +1 or -1, the upper left mark
+    alike = labels * 2 - 1
+    signs = first[:, None, None] * torch.stack(
+        [torch.stack([alike**2, alike], 1), -torch.stack([alike**2, alike], 1)], 1
+    )
+    images = torch.full((count, size, size), GROUND_LEVEL, dtype=torch.uint8)
+    levels = torch.where(signs > 0, BRIGHT_MARK, DARK_MARK).to(torch.uint8)  # (N, pair, left and right)
+    image = torch.arange(count)[:, None, None]
+    for down in range(MARK_HEIGHT):
+        y = corners[:, :, :1] + down
+        x = corners[:, :, 1:] + torch.tensor([0, distance])
+        images[image, y, x] = levels
+    return TwoMarks(images[:, None], labels, corners, distance)

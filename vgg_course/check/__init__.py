@@ -6,7 +6,16 @@ and, when your answers are those of a mistake that many make, names it. Nothing 
 """
 
 from vgg_course.check.building import conv_block, feature_layers
-from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters
+from vgg_course.check.convolving import (
+    composed_kernel,
+    convolve,
+    output_size,
+    pixelwise,
+    places_that_agree,
+    weights_saved,
+)
+from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
+from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
 from vgg_course.check.verdict import Verdict
 
@@ -14,10 +23,22 @@ __all__ = [
     "Verdict",
     "activation_bytes",
     "channel_statistics",
+    "composed_kernel",
     "conv_block",
     "conv_macs",
     "conv_parameters",
+    "convolutions_needed",
+    "convolve",
     "evaluated_accuracy",
     "feature_layers",
+    "field_size",
+    "first_pixel",
+    "largest_batch",
+    "output_size",
+    "peak_values",
+    "pixelwise",
+    "places_that_agree",
     "random_flip",
+    "receptive_field_of",
+    "weights_saved",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from math import prod
 
 from vgg_course.accounting import ledger
@@ -106,5 +107,94 @@ def activation_bytes(attempt: Callable, seed: int = 0) -> Verdict:
                 shapes[:1], size
             ),
             "That is megabytes; bytes are asked for.": lambda shapes, size: total(shapes, size) / 10**6,
+        },
+    )
+
+
+def peak_values(attempt: Callable, seed: int = 0) -> Verdict:
+    """Check ``attempt(values)``: the most values alive at once in inference, given those of the input and each layer.
+
+    A layer's input is freed when its output is there, so the peak is the largest sum of two neighbors.
+    """
+    draw = random.Random(seed)
+    cases = [{"values": (5, 3)}, {"values": (1, 6, 6, 2)}, {"values": (9, 1, 8, 3, 7)}]
+    cases += [{"values": tuple(draw.randint(10, 99) for _ in range(draw.randint(6, 9)))} for _ in range(4)]
+
+    def pairs(values):
+        return [a + b for a, b in pairwise(values)]
+
+    return judge_numbers(
+        "peak of the inference",
+        attempt,
+        lambda values: max(pairs(values)),
+        cases,
+        {
+            "That is the sum of all of them: nothing is ever freed.": sum,
+            "That is one output alone. While a layer works, its input is still there.": max,
+            "Twice the largest would be right if its neighbor were as large; add the neighbor it has.": (
+                lambda values: 2 * max(values)
+            ),
+            "You add the two largest, wherever they stand. Only neighbors are alive together.": (
+                lambda values: sum(sorted(values)[-2:])
+            ),
+            "You add the largest to the output that follows; the input before it may be larger.": (
+                lambda values: sum(values[values.index(max(values)) :][:2])
+            ),
+            "You take three at a time: input, output, and one that is already free.": (
+                lambda values: max(sum(values[i : i + 3]) for i in range(len(values)))
+            ),
+            "That is where the smallest pair is: take the largest.": lambda values: min(pairs(values)),
+        },
+    )
+
+
+def largest_batch(attempt: Callable, seed: int = 0) -> Verdict:
+    """Check ``attempt(memory, parameters, saved_per_image)``: the most images a training step has room for.
+
+    All in bytes of float32; SGD with momentum keeps weights, gradients and momentum: 12 bytes a parameter.
+    """
+    draw = random.Random(seed)
+    vgg = {"memory": 6 * 10**9, "parameters": 138_357_544, "saved_per_image": 73_254_912}
+    cases = [
+        {"memory": 100, "parameters": 5, "saved_per_image": 20},  # two fit exactly
+        {"memory": 119, "parameters": 5, "saved_per_image": 20},  # almost three
+        {"memory": 50, "parameters": 5, "saved_per_image": 20},  # not even the weights
+        vgg,
+    ]
+    for _ in range(4):
+        parameters, saved = draw.randint(10**6, 10**8), draw.randint(10**6, 10**8)
+        memory = 12 * parameters + saved * draw.randint(4, 60) + draw.randint(0, saved - 1)
+        cases.append({"memory": memory, "parameters": parameters, "saved_per_image": saved})
+
+    def fits(memory, taken, saved):
+        return max(0, (memory - taken) // saved)
+
+    return judge_numbers(
+        "the largest batch that fits",
+        attempt,
+        lambda memory, parameters, saved: fits(memory, 12 * parameters, saved),
+        cases,
+        {
+            "Half an image does not fit: round down.": (
+                lambda memory, parameters, saved: max(0, (memory - 12 * parameters) / saved)
+            ),
+            "Where the weights alone are too large, nothing fits: that is 0 images, not fewer.": (
+                lambda memory, parameters, saved: (memory - 12 * parameters) // saved
+            ),
+            "You round up, and the last image does not fit.": (
+                lambda memory, parameters, saved: max(0, -((12 * parameters - memory) // saved))
+            ),
+            "You leave room for the weights only. Training keeps a gradient and a momentum for each as well.": (
+                lambda memory, parameters, saved: fits(memory, 4 * parameters, saved)
+            ),
+            "The momentum is missing: weights, gradients and momentum are three numbers for each parameter.": (
+                lambda memory, parameters, saved: fits(memory, 8 * parameters, saved)
+            ),
+            "You count numbers, not bytes: each of the three takes four.": (
+                lambda memory, parameters, saved: fits(memory, 3 * parameters, saved)
+            ),
+            "You forget what the parameters take; only the activations are in your sum.": (
+                lambda memory, parameters, saved: memory // saved
+            ),
         },
     )

@@ -36,8 +36,15 @@ def not_attempted(task: str) -> Verdict:
 
 
 def shown(arguments: Mapping[str, object]) -> str:
-    """Arguments as they would be typed."""
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    """Arguments as they would be typed; a tensor as a list if it is small, else by its shape."""
+    return ", ".join(f"{name}={_typed(value)}" for name, value in arguments.items())
+
+
+def _typed(value: object) -> str:
+    if hasattr(value, "tolist") and hasattr(value, "shape"):  # a tensor, without importing torch
+        small = len(value.flatten()) <= 9
+        return str(value.tolist()) if small else f"<{'x'.join(map(str, value.shape))} numbers>"
+    return repr(value)
 
 
 def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) -> tuple[object, Verdict | None]:

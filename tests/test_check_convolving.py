@@ -1,0 +1,199 @@
+"""The checkers of the chapters on convolutions and on stacks have teeth."""
+
+import re
+
+import pytest
+import torch
+from torch.nn import functional
+
+from vgg_course import check
+
+
+def places(n, k, s, p):
+    return (n + 2 * p - k) // s + 1
+
+
+def convolve(image, kernel, stride):
+    size = len(kernel)
+    height, width = ((side - size) // stride + 1 for side in image.shape)
+    y = torch.zeros(height, width)
+    for row in range(height):
+        for column in range(width):
+            top, left = row * stride, column * stride
+            y[row, column] = (image[top : top + size, left : left + size] * kernel).sum()
+    return y
+
+
+def conv(image, kernel, stride=1, padding=0):
+    return functional.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
+
+
+def pixelwise(x, weight, bias):
+    return (weight @ x.flatten(1) + bias[:, None]).reshape(-1, *x.shape[1:])
+
+
+def saved(a, c, n):
+    return (2 * n + 1) ** 2 * a * c - 9 * a * c - 9 * (n - 1) * c * c
+
+
+def composed(first, second):
+    kernel = torch.zeros(5, 5, dtype=first.dtype)
+    for i in range(3):
+        for j in range(3):
+            kernel[i : i + 3, j : j + 3] += second[i, j] * first
+    return kernel
+
+
+def agree(n, layers):
+    return max(0, n - 2 * (layers - 1)) ** 2
+
+
+SOLUTIONS = {
+    check.output_size: places,
+    check.convolve: convolve,
+    check.pixelwise: pixelwise,
+    check.weights_saved: saved,
+    check.composed_kernel: composed,
+    check.places_that_agree: agree,
+}
+
+
+@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
+def test_the_solution_passes(checker):
+    verdict = checker(SOLUTIONS[checker])
+    assert verdict, verdict
+
+
+@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
+def test_the_solution_passes_whatever_the_seed(checker):
+    for seed in range(1, 6):
+        assert checker(SOLUTIONS[checker], seed=seed)
+
+
+@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
+def test_the_stub_is_not_attempted(checker):
+    def stub(*args):
+        raise NotImplementedError("your code here")
+
+    assert checker(stub).status == "not attempted"
+
+
+@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    ("attempt", "words"),
+    [
+        (lambda *a: None, "returned None. Does it print"),
+        (lambda *a: 1 / 0, "raised ZeroDivisionError"),
+        (lambda: 1, "raised TypeError"),
+        (42, "hand over the function itself"),
+        (lambda *a: "many", "returned 'many'"),
+        (lambda *a: True, "returned True"),
+        (lambda *a: float("nan"), "returned nan"),
+        (lambda *a: [[1.0, 2.0]], "returned"),
+        (lambda *a: torch.full((2, 2), torch.nan), "returned"),
+        (lambda *a: torch.zeros(2, 2, dtype=torch.complex64), "returned"),
+        (lambda *a: torch.tensor(4.0), "returned"),
+    ],
+)
+def test_what_is_no_answer_is_wrong_and_never_crashes(checker, attempt, words):
+    verdict = checker(attempt)
+    assert verdict.status == "wrong"
+    assert words in verdict.message
+
+
+def near(image, kernel, stride):
+    y = conv(image, kernel, stride)
+    return conv(image, kernel)[: len(y), : y.shape[1]]
+
+
+def numpy_habit(x, weight, bias):
+    return (x.reshape(-1, len(x)) @ weight.T + bias).reshape(len(weight), *x.shape[1:])
+
+
+MISTAKES = [
+    (check.output_size, lambda n, k, s, p: (n + 2 * p - k) // s, "Count the first place"),
+    (check.output_size, lambda n, k, s, p: (n + 2 * p - k + 1) // s, "behind the division"),
+    (check.output_size, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1, "round down"),
+    (check.output_size, lambda n, k, s, p: (n + 2 * p - k) / s + 1, "no half place"),
+    (check.output_size, lambda n, k, s, p: (n + p - k) // s + 1, "both sides"),
+    (check.output_size, lambda n, k, s, p: (n - k) // s + 1, "Padding is missing"),
+    (check.output_size, lambda n, k, s, p: n + 2 * p - k + 1, "stride is missing"),
+    (check.output_size, lambda n, k, s, p: n // s, "it returned 3, not 1"),
+    (check.convolve, lambda x, k, s: conv(x, k.flip(0, 1), s), "180 degrees"),
+    (check.convolve, lambda x, k, s: conv(x, k.T, s), "swapped"),
+    (check.convolve, lambda x, k, s: conv(x, k), "stride does nothing"),
+    (check.convolve, near, "row \\* stride|r \\* stride"),
+    (check.convolve, lambda x, k, s: conv(x, k, s)[:-1, :-1], "last row and the last column"),
+    (check.convolve, lambda x, k, s: conv(x, k, s) / k.numel(), "mean"),
+    (check.convolve, lambda x, k, s: conv(x, k, s, padding=len(k) // 2), "padded"),
+    (
+        check.convolve,
+        lambda x, k, s: conv(x, k, s) + 1,
+        r"it returned \[\[28.0, 38.0\], \[58.0, 68.0\]\], not \[\[27.0",
+    ),
+    (check.pixelwise, lambda x, w, b: pixelwise(x, w, 0 * b), "bias is missing"),
+    (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).permute(1, 2, 0), "channels came out last"),
+    (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).relu(), "ReLU"),
+    (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).flatten(1), "one long row"),
+    (check.pixelwise, numpy_habit, "reshape moves nothing"),
+    (check.pixelwise, lambda x, w, b: (x.reshape(-1, len(x)) @ w.T + b).T.reshape(-1, *x.shape[1:]), "across pixels"),
+    (check.pixelwise, lambda x, w, b: (x.permute(1, 2, 0) @ w.T + b).reshape(-1, *x.shape[1:]), "channels last"),
+    (check.pixelwise, lambda x, w, b: pixelwise(x, w.T, b), "raised RuntimeError|it returned"),
+    (check.weights_saved, lambda a, c, n: ((2 * n + 1) ** 2 - 9 * n) * c * c, "as many channels in as out"),
+    (check.weights_saved, lambda a, c, n: ((2 * n + 1) ** 2 - 9 * n) * a * c, "Only the first 3x3"),
+    (check.weights_saved, lambda a, c, n: -saved(a, c, n), "other way round"),
+    (check.weights_saved, lambda a, c, n: saved(a, c, n) + (9 * n * n - (2 * n + 1) ** 2) * a * c, "does not see 3n"),
+    (check.weights_saved, lambda a, c, n: saved(a, c, n) - (n - 1) * c, "biases"),
+    (check.weights_saved, lambda a, c, n: saved(a, c, n) / ((2 * n + 1) ** 2 * a * c), "a share"),
+    (check.weights_saved, lambda a, c, n: 7, "it returned 7, not 7|it returned 7, not"),
+    (check.composed_kernel, lambda a, b: conv(a, b, padding=2), "turned the wrong way"),
+    (check.composed_kernel, lambda a, b: composed(a, b).flip(0, 1), "180 degrees"),
+    (check.composed_kernel, lambda a, b: conv(b, a, padding=2), "Roles are swapped"),
+    (check.composed_kernel, lambda a, b: a * b, "place by place"),
+    (check.composed_kernel, lambda a, b: a @ b, "product of two matrices"),
+    (check.composed_kernel, lambda a, b: conv(a, b.flip(0, 1)), "full overlap"),
+    (check.composed_kernel, lambda a, b: composed(a, b)[1:-1, 1:-1], "frame is cut off"),
+    (check.places_that_agree, lambda n, k: max(0, n - 2 * k) ** 2, "same zeros"),
+    (check.places_that_agree, lambda n, k: max(0, n - k + 1) ** 2, "both sides"),
+    (check.places_that_agree, lambda n, k: max(0, n - 2 * (k - 1)), "square the side"),
+    (check.places_that_agree, lambda n, k: (n - 2 * (k - 1)) ** 2, "negative side"),
+    (check.places_that_agree, lambda n, k: n * n - agree(n, k), "places that differ"),
+    (check.places_that_agree, lambda n, k: n * n if k == 1 else max(0, n - 2) ** 2, "grows by one"),
+]
+
+
+@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
+def test_a_usual_mistake_is_caught_and_named(checker, attempt, words):
+    verdict = checker(attempt)
+    assert verdict.status == "wrong"
+    assert re.search(words, verdict.message), verdict.message
+
+
+def test_a_solution_that_writes_into_what_it_was_handed_is_judged_by_its_answer():
+    def careless(image, kernel, stride):
+        answer = convolve(image, kernel, stride)
+        image.zero_()
+        return answer
+
+    assert check.convolve(careless)
+
+
+def test_float32_and_other_ways_to_the_same_numbers_are_right_too():
+    assert check.convolve(lambda x, k, s: conv(x.float(), k.float(), s))
+    assert check.pixelwise(lambda x, w, b: functional.linear(x.permute(1, 2, 0), w, b).permute(2, 0, 1))
+    assert check.pixelwise(lambda x, w, b: functional.conv2d(x[None], w[:, :, None, None], b)[0])
+    assert check.composed_kernel(lambda a, b: composed(b, a))  # convolution commutes
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [3, 6, 11])
+def test_the_places_that_agree_are_those_measured(size, layers):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(size, size, generator=generator, dtype=torch.float64)
+    kernels = torch.randn(layers, 3, 3, generator=generator, dtype=torch.float64)
+    single, stacked = kernels[0], conv(image, kernels[0], padding=1)
+    for kernel in kernels[1:]:
+        single = conv(single, kernel.flip(0, 1), padding=2)
+        stacked = conv(stacked, kernel, padding=1)
+    same = (conv(image, single, padding=layers) - stacked).abs() < 1e-9
+    assert int(same.sum()) == agree(size, layers)
