@@ -24,7 +24,7 @@ class Page:
     """One page on its way to plain Markdown."""
 
     def __init__(self, page):
-        self.page = page  # such as "notebooks/01_count_parameters_and_memory"
+        self.page = page  # such as "notebooks/04_count_parameters_and_memory"
 
     def error(self, line, message):
         return MystError(f"{self.page}.md:{line}: {message}")
