@@ -415,28 +415,34 @@ def growth(fields: ReceptiveFields, wrong: Mapping[str, Sequence[int]] | None = 
 
 @styled
 def step(distances: Mapping[str, Mapping]) -> Axes:
-    """Accuracy against receptive field, mean and spread over seeds, with the size that theory demands as a line.
+    """Accuracy against receptive field, mean and extremes over seeds, with the size that theory demands as a line.
 
     ``distances`` is the part of that name in ``book/results/receptive_field_step.json``.
     """
     axes = plt.subplots(1, len(distances), figsize=(9, 3), sharey=True, squeeze=False)[1][0]
     for ax, (distance, found) in zip(axes, distances.items(), strict=True):
-        runs, control = found["runs"], found["control"]
+        needed, control = found["needed"], found["control"]
         ax.axhline(50, color=palette.CONTEXT, linewidth=0.8, linestyle=":")
-        ax.axvline(found["needed"] - 1, color=palette.HIGHLIGHT, linewidth=1.2, linestyle="--")
-        words = f"both marks fit\nfrom {found['needed']} pixels on"
-        ax.text(found["needed"] - 0.7, 62, words, ha="left", va="center", fontsize=9)
-        height, spread = [[100 * run["accuracy"][part] for run in runs] for part in ("mean", "spread")]
-        sizes = [run["size"] for run in runs]
-        ax.errorbar(sizes, height, spread, fmt="o-", color=palette.CONVOLUTION, capsize=3, linewidth=1)
-        control_height, bar = (100 * control["accuracy"][part] for part in ("mean", "spread"))
-        ax.errorbar(control["size"], control_height, bar, fmt="D", color=palette.POOL, capsize=3, markersize=9,
-                    markerfacecolor="none", markeredgewidth=1.8)  # fmt: skip
-        words = f"{control['layers']} layers,\nmost of them 1x1"
-        ax.annotate(words, (control["size"], control_height), xytext=(3, 74), fontsize=9, va="center",
-                    arrowprops={"arrowstyle": "-", "color": palette.TEXT, "shrinkB": 6})  # fmt: skip
+        ax.axvline(needed - 1, color=palette.HIGHLIGHT, linewidth=1.2, linestyle="--")
+        for runs, style in (
+            (found["runs"], {"fmt": "o-", "color": palette.CONVOLUTION}),
+            ([control], {"fmt": "D", "color": palette.POOL, "markersize": 9, "markerfacecolor": "none"}),
+        ):
+            height, low, high = (
+                [100 * run["accuracy"][part] for run in runs] for part in ("mean", "lowest", "highest")
+            )
+            reach = [
+                [m - x for m, x in zip(height, low, strict=True)],
+                [h - m for h, m in zip(high, height, strict=True)],
+            ]
+            ax.errorbar(
+                [run["size"] for run in runs], height, reach, capsize=3, linewidth=1, markeredgewidth=1.5, **style
+            )
+        ax.text(needed + 0.5, 66, f"both marks fit\nfrom {needed} pixels on", ha="left", va="center", fontsize=9)
+        words = f"\u25c7 {control['layers']} layers,\n    the last ones 1x1"
+        ax.text(needed + 0.5, 56, words, ha="left", va="center", fontsize=9)
         ax.set_title(f"marks {distance} pixels apart")
-        ax.set(xlabel="receptive field, pixels", xticks=sizes, ylim=(45, 104))
+        ax.set(xlabel="receptive field, pixels", xticks=[run["size"] for run in found["runs"]], ylim=(45, 104))
     axes[0].set_ylabel("test accuracy, %")
     return axes[0]
 
