@@ -338,3 +338,7 @@ def test_two_thousand_random_plain_networks_agree_with_torch(monkeypatch):
         assert measured_saved_bytes(model.train(), images) == saved_for_backward(configuration, batch).bytes, words
         assert [row.shape for row in costs if row.kind not in ("input", "normalization")] == shapes, words
         assert costs.parameters == sum(p.numel() for p in model.parameters()), words
+
+
+def test_a_net_with_nothing_to_learn_keeps_nothing():
+    assert saved_for_backward(Configuration.parse("maxpool")).bytes == 0

@@ -341,7 +341,9 @@ def saved_for_backward(
     size = 4 if precision == "float32" else 2
     norm_size = 2 if precision == "bfloat16" else 4
     layers = configuration.layers
-    first = next((i for i, layer in enumerate(layers) if isinstance(layer.spec, Conv | Linear)), len(layers))
+    first = next((i for i, layer in enumerate(layers) if isinstance(layer.spec, Conv | Linear)), None)
+    if first is None:  # nothing to learn, so no gradient goes anywhere
+        return SavedForBackward(configuration.name, batch, ())
     before = layers[first - 1].name if first else "input"
     rows = [Kept(before, f"{layers[first].name} needs its input", prod(layers[first].input_shape), size)]
     for layer in layers[first:]:

@@ -72,6 +72,9 @@ class Recipe:
                 limit = "" if below == math.inf else f" and below {below}"
                 raise ValueError(f"{name} is {value!r}; it must be a number, at least 0{limit}.")
 
+    def __repr__(self) -> str:
+        return "\n".join(["Recipe", *(f"  {field.name:16}{getattr(self, field.name)}" for field in fields(self))])
+
     def learning_rate_at(self, progress: float) -> float:
         """The learning rate when the share ``progress`` (0 to 1) of all steps is done."""
         if progress < self.warm_up:
