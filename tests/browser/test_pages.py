@@ -158,3 +158,11 @@ def test_text_can_be_read_in_both_color_schemes(open_page, name, scheme):
     visit = open_page(name, color_scheme=scheme)
     assert visit.js("() => document.documentElement.dataset.theme") == scheme
     assert visit.js(CONTRAST) == []
+
+
+@pytest.mark.parametrize("name", pages())
+def test_no_box_stands_behind_a_figure_in_dark_mode(open_page, name):
+    """Figures are transparent, in colors that read on the dark page and on the light one, but not on a box in between."""
+    visit = open_page(name, color_scheme="dark")
+    grounds = "() => [...document.querySelectorAll('article img')].map(i => getComputedStyle(i).backgroundColor)"
+    assert set(visit.js(grounds)) <= {"rgba(0, 0, 0, 0)"}
