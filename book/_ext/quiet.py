@@ -1,4 +1,8 @@
-"""Leave out what the theme loads for live code (thebe): it needs the network, and declared twice it is a console error."""
+"""Leave out what the theme would offer and could not keep.
+
+Live code (thebe) needs the network and is declared twice, an error in the console. A Colab button on a page of the
+reference part would lead nowhere: only chapters have a student edition.
+"""
 
 
 def without_thebe(app, pagename, templatename, context, doctree):
@@ -6,6 +10,12 @@ def without_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if "thebe" not in f"{file} {getattr(file, 'attributes', '')}"]
 
 
+def without_colab(app, pagename, templatename, context, doctree):
+    if not pagename.startswith("notebooks/") and pagename in app.env.metadata:
+        app.env.metadata[pagename].pop("kernelspec", None)  # by which the theme knows what Colab could open
+
+
 def setup(app):
+    app.connect("html-page-context", without_colab, priority=400)
     app.connect("html-page-context", without_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
