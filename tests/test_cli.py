@@ -179,3 +179,11 @@ def test_a_full_disk_fails_with_a_remedy(monkeypatch):
     (finding,) = doctor._disk()
     assert finding.status == "fail"
     assert "VGG_COURSE_CACHE" in finding.remedy
+
+
+def test_a_reader_who_has_seen_enough_is_no_error():
+    program = f"{sys.executable} -m vgg_course count E | head -n 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    if sys.platform == "win32":
+        pytest.skip("pipes of a POSIX shell")
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
