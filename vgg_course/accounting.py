@@ -84,8 +84,8 @@ class Row:
         return prod(self.shape)
 
 
-@dataclass(frozen=True)
-class Ledger:
+@dataclass(frozen=True, repr=False)
+class Ledger(show.Shown):
     """Rows by layer name, with sums over any part; shows itself as a table.
 
     >>> ledger("D").parameters, ledger("D").macs
@@ -210,12 +210,6 @@ class Ledger:
         )
         return show.Table(caption, ("layer", "output", "values", "weights", "biases", "MACs"), rows, [total])
 
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
-
 
 def ledger(configuration: str | Configuration, dtype: str = "float32") -> Ledger:
     """The ledger of a configuration: one line for the input, then one a layer.
@@ -278,8 +272,8 @@ class Kept:
         return self.values * self.bytes_per_value
 
 
-@dataclass(frozen=True)
-class SavedForBackward:
+@dataclass(frozen=True, repr=False)
+class SavedForBackward(show.Shown):
     """Everything that PyTorch keeps between the forward and the backward pass, parameters aside."""
 
     name: str
@@ -309,12 +303,6 @@ class SavedForBackward:
             [(row.name, row.why, row.values, row.bytes) for row in self.rows],
             [("total", "", sum(row.values for row in self.rows), self.bytes)],
         )
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def saved_for_backward(
@@ -465,8 +453,8 @@ class ActivationMemory:
     bytes: int
 
 
-@dataclass(frozen=True)
-class ActivationMemories:
+@dataclass(frozen=True, repr=False)
+class ActivationMemories(show.Shown):
     """Several conventions side by side; shows itself as one table in MB and MiB."""
 
     name: str
@@ -495,12 +483,6 @@ class ActivationMemories:
                 for row in self.rows
             ],
         )
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def activation_memory(
@@ -546,8 +528,8 @@ def activation_memories(configuration: str | Configuration, batch: int = 1) -> A
     return ActivationMemories(configuration.name, tuple(rows))
 
 
-@dataclass(frozen=True)
-class TrainingMemory:
+@dataclass(frozen=True, repr=False)
+class TrainingMemory(show.Shown):
     """What is in memory while a net is trained, in bytes."""
 
     name: str
@@ -587,12 +569,6 @@ class TrainingMemory:
         total = ("total", self.bytes, f"{self.bytes / MB:,.1f}", f"{self.bytes / MiB:,.1f}")
         caption = f"Training configuration {self.name} on batches of {self.batch}"
         return show.Table(caption, ("what", "bytes", "MB", "MiB"), rows, [total])
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def training_memory(

@@ -37,8 +37,8 @@ class Split:
         return f"Split of {len(self):,} images"
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(show.Shown):
     """Three splits of the same classes; label ``i`` means ``classes[i]``. Shows itself as a table.
 
     ``source`` says in one line where the images came from; ``is_drawn`` is true for the stand-in.
@@ -79,12 +79,6 @@ class Dataset:
             ("split", *self.classes, "images"),
             [(name, *counts[name].tolist(), len(split)) for name, split in splits.items()],
         )
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def _mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -164,8 +164,8 @@ class Action:
 # --- a table ---
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, repr=False)
+class Table(show.Shown):
     """One table of the paper: rows by name, the number of the table and its section. Shows itself as a table."""
 
     number: int
@@ -196,12 +196,6 @@ class Table:
         header = [name.replace("_", " ").replace("top ", "top-") for name in names]
         rows = [[_cell(getattr(record, name), self.blank) for name in names] for record in records]
         return show.Table(f"Table {self.number} (section {self.section}). {self.caption}", header, rows)
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def _cell(value: object, blank: str) -> show.Cell:

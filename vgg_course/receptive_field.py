@@ -72,8 +72,8 @@ class Field:
         return range(max(first, 0), min(last + 1, self.grid))
 
 
-@dataclass(frozen=True)
-class ReceptiveFields:
+@dataclass(frozen=True, repr=False)
+class ReceptiveFields(show.Shown):
     """The receptive field of every layer, by name; shows itself as a table."""
 
     configuration: Configuration
@@ -97,12 +97,6 @@ class ReceptiveFields:
             ("layer", "size", "jump", "start", "grid"),
             [(f.name, f.size, f.jump, f.start, f"{f.grid}x{f.grid}") for f in self.fields],
         )
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 def window_of(layer: Layer) -> tuple[int, int, int]:

@@ -58,3 +58,16 @@ class Table:
             f'<table class="vgg-table"><caption>{escape(self.caption)}</caption>'
             f"<thead>{row(self.header, 'th')}</thead><tbody>{''.join(map(row, self.rows))}</tbody>{foot}</table>"
         )
+
+
+class Shown:
+    """A record that shows itself as the table that its ``_table`` makes; its dataclass is made with ``repr=False``."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()

@@ -101,8 +101,8 @@ class Epoch:
     seconds: float  # of training alone, without the look at the validation images
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(show.Shown):
     """What :func:`fit` did, epoch by epoch; shows itself as a table and plots itself.
 
     ``interrupted`` is true when someone stopped it: the model then is as good as it was at that moment.
@@ -157,12 +157,6 @@ class History:
                 for e in self.epochs
             ],
         )
-
-    def __repr__(self) -> str:
-        return self._table().text()
-
-    def _repr_html_(self) -> str:
-        return self._table().html()
 
 
 # --- training ---
