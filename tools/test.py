@@ -19,6 +19,7 @@ STEPS = {
     "directions of imports": [PYTHON, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
     "student editions are in sync": [PYTHON, "-m", "tools.notebooks", "--check"],
     "facts in the README": [PYTHON, "-m", "tools.facts", "--check", "README.md"],
+    "the cover picture": [PYTHON, "-m", "tools.picture", "--check"],
     "unit tests": [PYTHON, "-m", "pytest", "tests", "--ignore=tests/browser"],
     "student editions run, without data": [
         PYTHON,
