@@ -1,4 +1,4 @@
-"""How accurate is the live run of chapter 6, how much does it vary with the seed, and how long does it take?
+"""How accurate is the live run of the training chapter, how much does it vary with the seed, and how long does it take?
 
     python -m experiments.live_training
 

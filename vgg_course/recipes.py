@@ -1,4 +1,4 @@
-"""The course's own net, said once: chapter 6, ``vgg-course train`` and the experiments all take it from here."""
+"""The course's own net, said once: the training chapter, ``vgg-course train`` and the experiments all take it from here."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_data_that_the_build_itself_downloaded_is_no_change(cache, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["vgg_course/a/b.py", "vgg_course/vgg.mplstyle", "book/results/run.json", "requirements.txt"]
+    "name", ["vgg_course/a/b.py", "vgg_course/plots/vgg.mplstyle", "book/results/run.json", "requirements.txt"]
 )
 def test_the_digest_sees_what_outputs_depend_on(tmp_path, name):
     before = book.digest(tmp_path)

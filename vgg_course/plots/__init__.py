@@ -1,0 +1,30 @@
+"""Figures from records. Every function takes records, draws, and returns the ``Axes`` it drew on.
+
+One module a chapter; ask for a figure by its name, ``plots.anatomy(configuration)``.
+"""
+
+from vgg_course.plots.convolving import along_a_line, left_over, maps, one_output_value, two_bases, view_of_a_stack
+from vgg_course.plots.counting import anatomy, bars, shares
+from vgg_course.plots.style import styled
+from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
+from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
+
+__all__ = [
+    "along_a_line",
+    "anatomy",
+    "bars",
+    "confusion_matrix",
+    "growth",
+    "image_grid",
+    "influence",
+    "learning_curves",
+    "left_over",
+    "maps",
+    "one_output_value",
+    "overlapping_windows",
+    "shares",
+    "step",
+    "styled",
+    "two_bases",
+    "view_of_a_stack",
+]

@@ -1,0 +1,97 @@
+"""Figures of training, of images and of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from vgg_course import palette
+from vgg_course.plots.style import styled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vgg_course.training import History
+
+
+@styled
+def learning_curves(history: History, ax: Axes | None = None) -> Axes:
+    """Accuracy after every epoch: on the training images as they were trained on, and on the validation images.
+
+    Training accuracy is counted while the net still changes, on shifted images, so it may lie below the other curve.
+    """
+    ax = ax or plt.subplots(figsize=(7, 3.2))[1]
+    curves = [
+        ("train", "-", "o", palette.CONTEXT, [epoch.train_accuracy for epoch in history]),
+        ("validation", "-", "s", palette.CONVOLUTION, [epoch.validation_accuracy for epoch in history]),
+    ]
+    curves = [curve for curve in curves if curve[-1] and None not in curve[-1]]
+    for name, line, marker, color, shares in curves:
+        percent = [100 * share for share in shares]
+        ax.plot([epoch.number for epoch in history], percent, line, marker=marker, markersize=4, color=color)
+        ends = sorted(curve[-1][-1] for curve in curves)
+        above = shares[-1] == ends[-1]
+        place = (6, 5 if above else -11) if len(curves) > 1 else (6, 0)  # two labels must not meet
+        ax.annotate(f"{name} {percent[-1]:.1f} %", (len(history), percent[-1]), place, textcoords="offset points")
+    ax.set(xlabel="epoch", ylabel="accuracy, %", xlim=(0.5, 1.28 * history.recipe.epochs))
+    ax.set_xticks(range(1, history.recipe.epochs + 1))
+    ax.spines["bottom"].set_bounds(1, history.recipe.epochs)
+    if history.is_drawn:
+        ax.set_title("drawn stand-ins, not photographs")
+    return ax
+
+
+@styled
+def image_grid(
+    images: Tensor, titles: Sequence[str] = (), *, columns: int = 8, wrong: Sequence[bool] = (), note: str = ""
+) -> Axes:
+    """Small images ``(N, 3, H, W)``, uint8, in rows of ``columns``, each under its title.
+
+    Args:
+        wrong: images to mark with a cross and a frame.
+        note: a line above everything, such as ``data.note``.
+    """
+    rows = max(1, -(-len(images) // columns))
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    height = 0.86 + 0.14 * lines
+    figure, axes = plt.subplots(rows, columns, figsize=(0.98 * columns, height * rows + 0.1), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(image.permute(1, 2, 0).numpy())
+        is_wrong = i < len(wrong) and wrong[i]
+        if titles:
+            ax.set_title(f"{'× ' if is_wrong else ''}{titles[i]}", fontsize=7.5, loc="center", pad=3)
+        if is_wrong:
+            frame = plt.Rectangle((-0.5, -0.5), image.shape[2], image.shape[1], fill=False, clip_on=False)
+            frame.set(edgecolor=palette.HIGHLIGHT, linewidth=2)
+            ax.add_patch(frame)
+    if note:
+        figure.suptitle(note, x=0.01, ha="left", fontsize="medium", color=palette.TEXT)
+    return axes[0, 0]
+
+
+@styled
+def confusion_matrix(matrix: Tensor, classes: Sequence[str], ax: Axes | None = None, note: str = "") -> Axes:
+    """Counts ``(classes, classes)`` in a square: true class down, answer across. Darkness is the share of the row."""
+    ax = ax or plt.subplots(figsize=(1.1 * len(classes) + 1.2, 0.8 * len(classes) + 0.9))[1]
+    shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
+    for row in range(len(classes)):
+        for column in range(len(classes)):
+            share = float(shares[row, column])
+            strength = 0.08 + 0.92 * share
+            cell = plt.Rectangle((column, row), 1, 1, facecolor=palette.CONVOLUTION, alpha=strength, edgecolor="none")
+            ax.add_patch(cell)
+            color = "black" if share > 0.5 else palette.TEXT
+            count = f"{int(matrix[row, column]):,}"
+            ax.text(column + 0.5, row + 0.5, count, ha="center", va="center", color=color)
+    ticks = [i + 0.5 for i in range(len(classes))]
+    ax.set_xticks(ticks, classes)
+    ax.set_yticks(ticks, classes)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlim=(0, len(classes)), ylim=(len(classes), 0), xlabel="answer", ylabel="true class", title=note)
+    return ax
