@@ -20,6 +20,7 @@ from vgg_course.configuration import (
     MaxPool,
     as_configuration,
 )
+from vgg_course.initialization import Scheme, initialize
 
 
 class VGG(nn.Module):
@@ -29,6 +30,8 @@ class VGG(nn.Module):
         configuration: one of the paper's six by letter, or any :class:`Configuration` that ends in a fully-connected
             layer.
         dropout: the probability that a hidden fully-connected value is dropped in training (0.5 in the paper).
+        initialization: how the first weights are drawn: a name from ``initialization.SCHEMES``, or a scheme. The default
+            is torchvision's. With what the modules of torch begin with, the 16-layer net does not train.
         generator: where the initial weights are drawn from; torch's global generator if None.
 
     Raises:
@@ -36,7 +39,12 @@ class VGG(nn.Module):
     """
 
     def __init__(
-        self, configuration: str | Configuration, *, dropout: float = 0.5, generator: torch.Generator | None = None
+        self,
+        configuration: str | Configuration,
+        *,
+        dropout: float = 0.5,
+        initialization: str | Scheme = "torchvision",
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         configuration = as_configuration(configuration)
@@ -62,7 +70,7 @@ class VGG(nn.Module):
         self.features = nn.Sequential(*features)
         self.avgpool = nn.Identity()  # torchvision pools any grid to 7x7 here; ours takes the grid as it is
         self.classifier = nn.Sequential(*classifier[:-2])  # no ReLU and no dropout behind the logits
-        self.initialize(generator)
+        initialize(self, initialization, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images ``(B, C, H, W)`` to logits ``(B, classes)``."""
@@ -77,29 +85,22 @@ class VGG(nn.Module):
         x = torch.flatten(x, 1)  # (B, C * grid * grid)
         return self.classifier(x)  # (B, classes)
 
-    @torch.no_grad()
-    def initialize(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights the way torchvision does: He for convolutions, std 0.01 for fully-connected layers.
+    @property
+    def layers(self) -> dict[str, nn.Module]:
+        """The module of each layer of the configuration, by its name: ``model.layers["conv3_2"]``.
 
-        The paper had no such scheme yet; with torch's default the 16-layer net without batch norm does not train.
+        What has no name of its own (ReLU, batch norm, dropout) is left out.
         """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01, generator=generator)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
+        kinds = nn.Conv2d | nn.MaxPool2d | nn.LocalResponseNorm | nn.Linear
+        modules = [module for module in (*self.features, *self.classifier) if isinstance(module, kinds)]
+        return dict(zip((layer.name for layer in self.configuration), modules, strict=True))
 
 
 def vgg(
     configuration: str | Configuration = "D",
     *,
     dropout: float = 0.5,
+    initialization: str | Scheme = "torchvision",
     generator: torch.Generator | None = None,
     **variant,
 ) -> VGG:
@@ -107,8 +108,8 @@ def vgg(
 
     Args:
         configuration: the paper's letter, or a :class:`Configuration`.
-        dropout: see :class:`VGG`.
-        generator: see :class:`VGG`.
+        dropout, initialization, generator: see :class:`VGG`.
         variant: what :meth:`Configuration.variant` takes: input_size, in_channels, classes, width, hidden, batch_norm.
     """
-    return VGG(as_configuration(configuration).variant(**variant), dropout=dropout, generator=generator)
+    configuration = as_configuration(configuration).variant(**variant)
+    return VGG(configuration, dropout=dropout, initialization=initialization, generator=generator)
