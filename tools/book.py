@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tools.project import HTML, ROOT
 from vgg_course import sources
@@ -37,8 +38,9 @@ def main():
         sys.exit(
             f"error: building the book needs {NEEDED_GB} GB of free disk; free some and run the same command again"
         )
-    if "VGG_COURSE_DATA" in os.environ:  # a notebook is executed in its own folder: a relative path would mean another
-        os.environ["VGG_COURSE_DATA"] = os.path.abspath(os.environ["VGG_COURSE_DATA"])
+    for name in ("VGG_COURSE_DATA", "VGG_COURSE_WEIGHTS"):
+        if name in os.environ:  # a notebook is executed in its own folder: a relative path would mean another
+            os.environ[name] = os.path.abspath(os.environ[name])
     try:
         forget_stale_outputs(depends_on())
     except sources.DataError as problem:
@@ -53,7 +55,8 @@ def main():
 
 
 def depends_on():
-    return {"files": digest(ROOT), "data": data_is_here()}
+    weights = Path(os.environ.get("VGG_COURSE_WEIGHTS", "")).is_file()
+    return {"files": digest(ROOT), "data": data_is_here(), "weights": weights}
 
 
 def digest(root):

@@ -11,7 +11,12 @@ from tools.project import ROOT
 PYTHON = sys.executable
 # Nothing may be downloaded and nothing is there: the notebooks must run on the drawn stand-in. The book's build, below,
 # uses the real pictures where VGG_COURSE_DATA names them.
-WITHOUT_DATA = {"VGG_COURSE_DATA": None, "VGG_COURSE_OFFLINE": "1", "VGG_COURSE_CACHE": "(an empty folder)"}
+WITHOUT_DATA = {
+    "VGG_COURSE_DATA": None,
+    "VGG_COURSE_WEIGHTS": None,
+    "VGG_COURSE_OFFLINE": "1",
+    "VGG_COURSE_CACHE": "(an empty folder)",
+}
 
 STEPS = {
     "style": [PYTHON, "-m", "ruff", "check", "."],
