@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torchvision
@@ -103,3 +105,136 @@ def test_a_configuration_without_classes_is_refused():
 def test_a_dropout_that_is_no_probability_is_refused(dropout):
     with pytest.raises(ConfigurationError, match="dropout is"):
         vgg("A", input_size=32, dropout=dropout)
+
+
+# --- the fully-connected layers as convolutions ---
+
+
+def seeded(*shape, seed=1):
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def made(name="D", **options):
+    """A small net in float64, in evaluation mode, with biases that are not zero."""
+    generator = torch.Generator().manual_seed(0)
+    options = {"input_size": 64, "classes": 5, "width": 1 / 16} | options
+    return vgg(name, initialization="torch", generator=generator, **options).double().eval()
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"input_size": 32},
+        {"input_size": 75, "batch_norm": True},
+        {"input_size": 96, "hidden": ()},
+        {"input_size": 32, "width": 1 / 8, "hidden": (7,), "in_channels": 1},
+    ],
+    ids=str,
+)
+def test_the_convolutional_net_equals_the_fully_connected_one_at_its_own_size(name, options):
+    model = made(name, **options)
+    images = seeded(2, *model.configuration.input_shape)
+    with torch.no_grad():
+        scores = model.to_convolutional()(images)
+        assert scores.shape == (2, 5, 1, 1)
+        torch.testing.assert_close(scores[:, :, 0, 0], model(images), rtol=1e-12, atol=1e-14)
+
+
+def test_it_does_so_at_the_papers_size():
+    model = made("A", input_size=224, classes=1000)
+    images = seeded(1, 3, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(model.to_convolutional()(images)[:, :, 0, 0], model(images), rtol=1e-12, atol=1e-14)
+
+
+def test_a_convolution_without_a_body_slides_too():
+    model = VGG(Configuration.parse("FC-4 FC-2", input_size=3)).double()
+    assert model.eval().to_convolutional()(seeded(1, 3, 5, 4)).shape == (1, 2, 3, 2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (256, 256), (384, 384), (512, 512), (225, 300), (255, 479)])
+def test_the_score_map_has_a_cell_for_every_seven_by_seven_window_of_the_last_grid(height, width):
+    model = made("D", input_size=224, width=1 / 64, hidden=(4,)).to_convolutional()
+    with torch.no_grad():
+        assert model(seeded(1, 3, height, width)).shape == (1, 5, height // 32 - 6, width // 32 - 6)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_cell_is_the_fully_connected_part_on_its_own_window(name):
+    model = made(name, input_size=64)
+    images = seeded(2, 3, 128, 97)
+    with torch.no_grad():
+        scores, grid = model.to_convolutional()(images), model.features(images)
+        for row in range(3):
+            for column in range(2):
+                window = grid[:, :, row : row + 2, column : column + 2]
+                expected = model.classifier(window.flatten(1))
+                torch.testing.assert_close(scores[:, :, row, column], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_the_convolutional_net_has_no_weights_of_its_own():
+    model = made()
+    dense = model.to_convolutional()
+    assert {id(p) for p in dense.parameters()} == {id(p) for p in model.parameters()}
+    assert len(list(dense.parameters())) == len(list(model.parameters()))
+
+
+def test_a_step_of_training_on_either_is_a_step_on_both():
+    model, images = made(dropout=0.0), seeded(2, 3, 64, 64)
+    dense = model.to_convolutional()
+    for trained in (dense, model):
+        optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+        before = dense(images).detach().clone()
+        trained(images).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        assert not torch.allclose(dense(images), before)
+        torch.testing.assert_close(dense(images)[:, :, 0, 0], model(images), rtol=1e-12, atol=1e-14)
+
+
+def test_gradients_agree_with_those_of_the_fully_connected_net():
+    model, images = made(), seeded(2, 3, 64, 64)
+    expected = torch.autograd.grad(model(images).square().sum(), list(model.parameters()))
+    dense = torch.autograd.grad(model.to_convolutional()(images).square().sum(), list(model.parameters()))
+    for mine, theirs in zip(dense, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("move", [lambda m: m.float(), lambda m: m.to("meta"), lambda m: m.train()])
+def test_moving_or_switching_either_moves_both(move):
+    for pick in (lambda model, dense: model, lambda model, dense: dense):
+        model = made()
+        dense = model.to_convolutional()
+        move(pick(model, dense))
+        assert {id(p) for p in dense.parameters()} == {id(p) for p in model.parameters()}
+        assert len({(p.device, p.dtype) for p in model.parameters()}) == 1
+        shared = set(model.modules()) & set(dense.modules())
+        assert len({m.training for m in shared}) == 1
+        assert len(shared) == len(list(model.modules())) - 3  # all but the net, its avgpool and its classifier's frame
+
+
+def test_a_deep_copy_stands_alone():
+    model = made()
+    alone = copy.deepcopy(model.to_convolutional())
+    with torch.no_grad():
+        alone.classifier[-1].linear.weight.zero_()
+    assert model.classifier[-1].weight.any()
+
+
+def test_dropout_drops_in_training_and_only_there():
+    model, images = made(), seeded(1, 3, 96, 96)
+    dense = model.to_convolutional()
+    assert torch.equal(dense(images), dense(images))
+    dense.train()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        assert not torch.equal(dense(images), dense(images))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 63, 64), (1, 3, 64, 63), (3, 64, 64), (1, 1, 64, 64)])
+def test_images_that_are_too_small_are_refused_with_the_rule(shape):
+    dense = made().to_convolutional()
+    with pytest.raises(ValueError, match=r"H and W of at least 64, .*It got \([\d, ]*\).*smaller input_size"):
+        dense(torch.zeros(shape, dtype=torch.float64))

@@ -10,6 +10,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vgg_course.configuration import (
     Configuration,
@@ -94,6 +95,56 @@ class VGG(nn.Module):
         kinds = nn.Conv2d | nn.MaxPool2d | nn.LocalResponseNorm | nn.Linear
         modules = [module for module in (*self.features, *self.classifier) if isinstance(module, kinds)]
         return dict(zip((layer.name for layer in self.configuration), modules, strict=True))
+
+    def to_convolutional(self) -> ConvolutionalVGG:
+        """The same net with its fully-connected layers as convolutions, for larger images: a score at every place."""
+        return ConvolutionalVGG(self)
+
+
+class ConvolutionalVGG(nn.Module):
+    """A VGG whose fully-connected layers slide over the grid, as in the paper's section 3.2: 7x7, 1x1, 1x1.
+
+    Nothing is copied: it consists of the layers of ``model`` themselves. Training either trains both, and both are
+    always on the same device, of the same type and in the same mode (training or evaluation). A ``deepcopy`` stands
+    alone.
+    """
+
+    def __init__(self, model: VGG) -> None:
+        super().__init__()
+        self.configuration = model.configuration
+        self.features = model.features
+        grids = [layer.input_shape for layer in model.configuration if isinstance(layer.spec, Linear)]
+        sides = iter(shape[1] if len(shape) == 3 else 1 for shape in grids)  # behind the first, a vector: 1x1
+        self.classifier = nn.Sequential(
+            *(SlidingLinear(m, next(sides)) if isinstance(m, nn.Linear) else m for m in model.classifier)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images ``(B, C, H, W)`` of any height and width from ``input_size`` on, to score maps ``(B, classes, h, w)``."""
+        channels, size, _ = self.configuration.input_shape
+        if x.ndim != 4 or x.shape[1] != channels or min(x.shape[2:]) < size:
+            raise ValueError(
+                f"VGG {self.configuration.name}, made convolutional, takes batches (B, {channels}, H, W) with H and W of "
+                f"at least {size}, the size it was built for: in less, the classifier's window does not fit. It got "
+                f"{tuple(x.shape)}. Enlarge the images, or build the net with a smaller input_size."
+            )
+        return self.classifier(self.features(x))
+
+
+class SlidingLinear(nn.Module):
+    """A fully-connected layer as a ``side x side`` convolution without padding, with the weights of ``linear`` itself."""
+
+    def __init__(self, linear: nn.Linear, side: int) -> None:
+        super().__init__()
+        self.linear, self.side = linear, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, features, H - side + 1, W - side + 1)``."""
+        weight = self.linear.weight.unflatten(1, (-1, self.side, self.side))  # a view: flatten went C, H, W
+        return functional.conv2d(x, weight, self.linear.bias)
+
+    def extra_repr(self) -> str:
+        return f"side={self.side}"
 
 
 def vgg(
