@@ -3,6 +3,7 @@
 One module a chapter; ask for a figure by its name, ``plots.anatomy(configuration)``.
 """
 
+from vgg_course.plots.building import differences, module_map
 from vgg_course.plots.convolving import along_a_line, left_over, maps, one_output_value, two_bases, view_of_a_stack
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.style import styled
@@ -14,12 +15,14 @@ __all__ = [
     "anatomy",
     "bars",
     "confusion_matrix",
+    "differences",
     "growth",
     "image_grid",
     "influence",
     "learning_curves",
     "left_over",
     "maps",
+    "module_map",
     "one_output_value",
     "overlapping_windows",
     "shares",
