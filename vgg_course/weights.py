@@ -1,0 +1,389 @@
+"""Trained weights on disk: saving them whole or not at all, and loading them safely or not at all.
+
+A file of weights from somewhere is a program: Python's pickle, which ``torch.save`` writes, may name any function to be
+called while it is read. Here nothing is ever run (``torch.load(..., weights_only=True)``), and nothing is copied into a
+model before every tensor has been looked at: whatever is wrong raises :class:`WeightsError`, which says what and what to
+do, and the model stays as it was, bit for bit.
+
+Names of tensors are torchvision's, so its files for A, B, D and E load into ours, and ours into its classes::
+
+    weights.load(vgg("D"), "vgg16.pth")
+    torchvision.models.vgg16().load_state_dict(weights.read("ours.pt"))
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isqrt
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor
+
+from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
+from vgg_course.model import VGG
+
+ENVIRONMENT = "VGG_COURSE_WEIGHTS"  # names a file with the convolutional weights of VGG-16
+FORMAT = "vgg_course"  # marks the files that save() writes
+PARTS = (None, "features")
+
+Source = str | os.PathLike | Mapping[str, Tensor]
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be saved or loaded. Says what is wrong with which file or tensor, and what to do."""
+
+
+# --- writing ---
+
+
+def save(model: VGG, path: str | os.PathLike) -> None:
+    """Write the weights of ``model`` and what it is: the configuration in the paper's notation, as plain text.
+
+    The file is written beside its place and moved there when it is complete: whoever stops the program finds the old file
+    or the new one, never half of one.
+
+    Raises:
+        WeightsError: the place is a folder or in no folder, or a weight is not finite (such a file could not be loaded).
+    """
+    tensors, path = _of(model).state_dict(), Path(path).expanduser()
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; name a file in it, as in {path / 'vgg.pt'}.")
+    if not path.parent.is_dir():
+        raise WeightsError(f"there is no folder {path.parent} to write {path.name} into; make it first.")
+    for name, tensor in tensors.items():
+        _finite(name, tensor, "the model")
+    configuration = model.configuration
+    checkpoint = {
+        "format": FORMAT,
+        "name": configuration.name,
+        "notation": configuration.notation(),
+        "input_size": configuration.input_size,
+        "in_channels": configuration.in_channels,
+        "batch_norm": configuration.batch_norm,
+        "state_dict": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
+    }
+    half = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(half, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk, not in a buffer, before the old file goes
+        half.replace(path)
+    except OSError as error:
+        raise WeightsError(
+            f"{path} could not be written: {error}. The file that was there, if any, is as before."
+        ) from error
+    finally:
+        half.unlink(missing_ok=True)
+
+
+# --- reading ---
+
+
+def read(source: Source) -> dict[str, Tensor]:
+    """The tensors of a file or a state dict by torchvision's names, on the CPU; nothing in the file is run.
+
+    A checkpoint that keeps them under "state_dict", and the "module." that DataParallel puts before every name, are seen
+    through.
+
+    Raises:
+        WeightsError: the file is no file of weights, is damaged, or wants to run something.
+    """
+    return _read(source)[0]
+
+
+def _read(source: Source) -> tuple[dict[str, Tensor], Mapping]:
+    """The tensors, and what one of our own files says about itself (else nothing)."""
+    if isinstance(source, Mapping):
+        content, what = source, "the state dict"
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source).expanduser()
+        content, what = _from_file(path), str(path)
+    else:
+        raise WeightsError(
+            f"the source is a {type(source).__name__}; give the path of a file, or a state dict (model.state_dict())."
+        )
+    if not isinstance(content, Mapping):
+        raise WeightsError(
+            f"{what} holds a {type(content).__name__}, not tensors by name; save model.state_dict() in it."
+        )
+    about = content if content.get("format") == FORMAT else {}
+    tensors = content["state_dict"] if isinstance(content.get("state_dict"), Mapping) else content
+    if about and not (tensors is not content and isinstance(about.get("notation"), str)):
+        raise WeightsError(f"{what} says that the course wrote it, but it lacks a part; save the model again.")
+    if tensors and all(isinstance(name, str) and name.startswith("module.") for name in tensors):
+        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    inner = [key for key, value in tensors.items() if isinstance(value, Mapping)]
+    others = [key for key, value in tensors.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
+    if inner:
+        raise WeightsError(
+            f"{what} holds more than weights: {_some(map(repr, tensors))}. Say which part they are: read it with "
+            f"torch.load(path, weights_only=True) and hand over its [{inner[0]!r}]."
+        )
+    if others or not tensors:
+        found = f"{others[0]!r} is a {type(tensors[others[0]]).__name__}" if others else "it is empty"
+        raise WeightsError(
+            f"{what} is no state dict, which has tensors by name: {found}. Save model.state_dict() in it."
+        )
+    return dict(tensors), about
+
+
+def _from_file(path: Path) -> object:
+    """What ``torch.save`` put into a file, if that is nothing but tensors, containers, text and numbers."""
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder, not a file of weights; name the file in it.")
+    if not path.is_file():
+        raise WeightsError(f"there is no file {path} (looked for from {Path.cwd()}); check the name.")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(512)
+        _no_text(path, head)
+        if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+            raise WeightsError(
+                f"{path} ends too soon, after {path.stat().st_size:,} bytes: the list of its contents, which comes last, is "
+                "missing. Download or copy it again."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch wants to warn of, it refuses a moment later
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
+    except OSError as error:
+        raise WeightsError(f"{path} could not be read: {error}.") from None
+    except Exception as error:  # a damaged file makes torch raise nearly anything, and advise to load it unsafely
+        raise _unreadable(path, error) from None
+
+
+def _no_text(path: Path, head: bytes) -> None:
+    """Raise if a file begins as no file of weights does: not at all, or with text."""
+    if not head:
+        raise WeightsError(f"{path} is empty, 0 bytes: a download that did not begin? Get it again.")
+    if head.startswith(b"version https://git-lfs"):
+        raise WeightsError(f"{path} is a Git LFS pointer, a note where the file lies, not the file. Run: git lfs pull")
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(head) < 512 or error.start < 508:  # else the cut went through a letter
+            return
+        text = head[: error.start].decode("utf-8")
+    if any(not c.isprintable() and not c.isspace() for c in text):
+        return
+    kind = "a web page" if text.lstrip().startswith("<") else "text"
+    raise WeightsError(
+        f"{path} is {kind}, not weights. It begins with {text[:40]!r}: an error message of the server it came from? Look "
+        "into it, and download it again."
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    """The error for what torch could not, or would not, read. Its own advice is left out: it is to load unsafely."""
+    code = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, UnpicklingError) else None
+    if code and code[1].startswith("numpy"):
+        return WeightsError(
+            f"{path} holds numpy arrays ({code[1]}), and rebuilding them could run code. Where it was made, save tensors "
+            "instead: torch.save({name: torch.tensor(array) for name, array in arrays.items()}, path)."
+        )
+    if code:
+        return WeightsError(
+            f"{path} is not only weights: reading it would run {code[1]}. It was refused, and nothing of it ran. If you "
+            "trust who made it, ask for a file made by torch.save(model.state_dict(), path)."
+        )
+    return WeightsError(
+        f"{path} could not be read as weights. It is damaged, cut off, or was not written by torch.save (read as far as: "
+        f"{type(error).__name__}). Download or copy it again."
+    )
+
+
+# --- loading ---
+
+
+def load(model: VGG, source: Source, part: str | None = None) -> None:
+    """Copy weights into ``model``: all of them, or none if anything does not fit.
+
+    Args:
+        model: its weights are replaced, in place; their type and device stay (a file in float16 is fine).
+        source: a file from :func:`save` or from torchvision, or a state dict.
+        part: None wants every tensor of the model and no other. "features" wants those of the convolutional part, and
+            leaves the classifier as it is, whatever the source has for it.
+
+    Raises:
+        WeightsError: the message says what does not fit and what to do. The model is as it was.
+    """
+    if part not in PARTS:
+        raise WeightsError(f"part is {part!r}; it can be None, for the whole model, or 'features'.")
+    own = _of(model).state_dict()
+    tensors, about = _read(source)
+    if part:
+        own = {name: tensor for name, tensor in own.items() if name.startswith(f"{part}.")}
+        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
+    what = "the state dict" if isinstance(source, Mapping) else str(source)
+    _same_configuration(model.configuration, tensors, what)
+    _same_names(own, tensors, part, what)
+    _same_shapes(model.configuration, own, tensors, what)
+    _same_pools(model.configuration, about, what)
+    for name, tensor in tensors.items():
+        _usable(name, tensor, own[name], what)
+    model.load_state_dict({**model.state_dict(), **tensors})
+
+
+def features_from_environment(model: VGG) -> bool:
+    """Load the convolutional part from the file that ``VGG_COURSE_WEIGHTS`` names; False if it names none.
+
+    Raises:
+        WeightsError: it names a file, but one that cannot be loaded.
+    """
+    if not (path := os.environ.get(ENVIRONMENT)):
+        return False
+    load(model, path, part="features")
+    return True
+
+
+def _of(model: VGG) -> VGG:
+    if not isinstance(model, VGG):
+        raise WeightsError(
+            f"the model is a {type(model).__name__}; hand over the VGG itself (inside DataParallel it is model.module)."
+        )
+    return model
+
+
+def _same_configuration(configuration: Configuration, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Raise if the tensors are, by their places and kernels, those of another of the paper's configurations."""
+    found = {
+        int(match[1]): tensor.shape[-1]
+        for name, tensor in tensors.items()
+        if (match := re.fullmatch(r"features\.(\d{1,3})\.weight", name)) and tensor.ndim == 4
+    }
+    if found == _kernels(configuration):
+        return
+    for known in CONFIGURATIONS.values():
+        for batch_norm in (False, True):
+            theirs = replace(known, batch_norm=batch_norm)
+            if found == _kernels(theirs):
+                raise WeightsError(
+                    f"{what} has the weights of configuration {_title(theirs)}, but the model is configuration "
+                    f'{_title(configuration)}. Build the model with vgg("{theirs.name}", batch_norm={batch_norm}), or get '
+                    "the other weights."
+                )
+
+
+def _kernels(configuration: Configuration) -> dict[int, int]:
+    """Where the convolutions stand in ``features``, with the sides of their kernels. No two of the paper's agree."""
+    kernels, place = {}, 0
+    for spec in configuration.specs:
+        if isinstance(spec, Conv):
+            kernels[place] = spec.kernel
+            place += 1 + configuration.batch_norm  # and the ReLU
+        place += not isinstance(spec, Linear)
+    return kernels
+
+
+def _title(configuration: Configuration) -> str:
+    return f"{configuration.name} {'with' if configuration.batch_norm else 'without'} batch norm"
+
+
+def _same_names(own: Mapping, tensors: Mapping, part: str | None, what: str) -> None:
+    """Raise if tensors are missing or too many. The count of batches may be missing: files from before 2018 have none."""
+    missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in tensors if name not in own]
+    if not missing and not unexpected:
+        return
+    said = [f"{what} does not fit."]
+    if missing:
+        said.append(f"Missing: {_some(missing)}.")
+    if unexpected:
+        said.append(f"Unexpected: {_some(unexpected)}.")
+    if part is None and not unexpected and all(name.startswith("classifier.") for name in missing):
+        said.append('It has the convolutional part only; load that with part="features".')
+    else:
+        said.append("Is it from a network with other layers? Build the model as that one was built.")
+    raise WeightsError(" ".join(said))
+
+
+def _same_shapes(configuration: Configuration, own: Mapping, tensors: Mapping, what: str) -> None:
+    wrong = [name for name in tensors if tensors[name].shape != own[name].shape]
+    if not wrong:
+        return
+    listed = [f"{name} is {_shape(tensors[name])}, the model's is {_shape(own[name])}" for name in wrong]
+    raise WeightsError(f"{what} does not fit: {_some(listed, '; ')}. {_reason(configuration, own, tensors, wrong)}")
+
+
+def _reason(configuration: Configuration, own: Mapping, tensors: Mapping, wrong: list[str]) -> str:
+    """The likely reason why the shapes of ``wrong`` differ: the first of them says most."""
+    name = wrong[0]
+    theirs, ours = tensors[name], own[name]
+    if theirs.ndim != ours.ndim:
+        return "A tensor of this name belongs to another kind of layer."
+    if name.startswith("features."):
+        if name == "features.0.weight" and theirs.shape[1] != ours.shape[1]:
+            return f"It was trained on images of {theirs.shape[1]} channels: build the model with in_channels={theirs.shape[1]}."
+        return (
+            f"It has another width: build the model with the one it was made with, so that {name} is {_shape(theirs)}."
+        )
+    linear = [layer for layer in configuration if isinstance(layer.spec, Linear)]
+    if name == "classifier.0.weight" and theirs.shape[1] != ours.shape[1]:
+        channels = linear[0].input_shape[0]
+        side = isqrt(theirs.shape[1] // channels)
+        if side * side * channels == theirs.shape[1]:
+            return (
+                f"Its classifier is for a grid of {side}x{side}, the model's is for {linear[0].input_shape[1]}x"
+                f"{linear[0].input_shape[2]}: build the model with the input_size that it was made with."
+            )
+    if all(w.startswith(f"classifier.{3 * (len(linear) - 1)}.") for w in wrong):
+        return (
+            f"It has {theirs.shape[0]} classes, the model has {ours.shape[0]}: build the model with "
+            f'classes={theirs.shape[0]}, or load the convolutional part alone with part="features".'
+        )
+    return "Its hidden layers have other sizes: build the model with the same hidden and width."
+
+
+def _same_pools(configuration: Configuration, about: Mapping, what: str) -> None:
+    """Raise if all shapes agree, but the net is another one nevertheless: strides and pools have no weights."""
+
+    def body(notation: str) -> str:
+        return " ".join(word for word in notation.split() if not word.startswith("FC-"))
+
+    if about and body(about["notation"]) != body(configuration.notation()):
+        raise WeightsError(
+            f"{what} was saved from configuration {about.get('name')}, {body(about['notation'])}; the model is configuration "
+            f"{configuration.name}, {body(configuration.notation())}. Build the model with Configuration.parse(...)."
+        )
+
+
+def _usable(name: str, tensor: Tensor, own: Tensor, what: str) -> None:
+    """Raise unless the numbers of a tensor can go into the model's."""
+    if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
+        raise WeightsError(
+            f"{what}: {name} has no plain numbers in it ({tensor.layout}, {tensor.device}, {tensor.dtype})."
+        )
+    if tensor.is_floating_point() != own.is_floating_point() or tensor.is_complex():
+        raise WeightsError(
+            f"{what}: {name} is {tensor.dtype}, where the model has {own.dtype}. Was it quantized, or converted? Get it "
+            "in the type that it was trained in."
+        )
+    _finite(name, tensor.to(own.dtype), what)
+
+
+def _finite(name: str, tensor: Tensor, what: str) -> None:
+    if tensor.is_floating_point() and not (finite := tensor.isfinite()).all():
+        raise WeightsError(
+            f"{what}: {int((~finite).sum())} of the {finite.numel()} numbers of {name} are not finite in {tensor.dtype} "
+            "(NaN, infinite, or too large for it). The training that made them had diverged; take an earlier state."
+        )
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _some(words, separator: str = ", ", most: int = 3) -> str:
+    """The first few of a list, and how many more there are."""
+    words = list(words)
+    more = f"{separator}and {len(words) - most} more" if len(words) > most else ""
+    return separator.join(words[:most]) + more
