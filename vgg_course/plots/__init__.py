@@ -6,6 +6,7 @@ One module a chapter; ask for a figure by its name, ``plots.anatomy(configuratio
 from vgg_course.plots.building import differences, module_map
 from vgg_course.plots.convolving import along_a_line, left_over, maps, one_output_value, two_bases, view_of_a_stack
 from vgg_course.plots.counting import anatomy, bars, shares
+from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
 from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
@@ -14,8 +15,10 @@ __all__ = [
     "along_a_line",
     "anatomy",
     "bars",
+    "both_ways",
     "confusion_matrix",
     "differences",
+    "gain_lines",
     "growth",
     "image_grid",
     "influence",
@@ -25,6 +28,7 @@ __all__ = [
     "module_map",
     "one_output_value",
     "overlapping_windows",
+    "relative_gradients",
     "shares",
     "step",
     "styled",
