@@ -21,22 +21,29 @@ MARKERS = "osD^vP*X"
 
 @styled
 def gain_lines(lines: Mapping[str, Gains]) -> Axes:
-    """What one layer multiplies the signal by, against its fan_in, on logarithmic axes: a point a layer."""
+    """What one layer multiplies the signal by, against its fan_in, on logarithmic axes: a point a layer.
+
+    For schemes whose deviation is the same everywhere; the dashed line is the gain that keeps the signal.
+    """
     ax = plt.subplots(figsize=(8, 3.8))[1]
     ax.axhline(1, color=palette.CONTEXT, linewidth=1, linestyle="--")
-    ends, last = [], 0
+    ends = []
     for (label, gains), look in zip(lines.items(), _looks(), strict=False):
-        points = sorted({(row.fan_in, row.forward) for row in gains})
-        ax.plot(*zip(*points, strict=True), linewidth=1.2, linestyle="-", markersize=6, **look)
-        ends.append((points[-1][1], f"{label}: {points[-1][1]:.2g}", look["color"]))
-        last = max(last, points[-1][0])
+        points = sorted({row.fan_in: row.forward for row in gains}.items())
+        ax.plot(*zip(*points, strict=True), linewidth=1.2, markersize=6, **look)
+        for fan, value in points:
+            if fan != 4096:  # fc7 and fc8 lie almost on the 4,608 of block 5
+                ax.annotate(f"{value:.2g}", (fan, value), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+        ends.append((points[-1][1], label, look["color"]))
+    first = {row.fan_in: row.name for gains in lines.values() for row in reversed(gains.layers)}
+    ticks = sorted(fan for fan in first if fan != 4096)
     ax.set(xscale="log", yscale="log", xlabel="terms in one sum (fan in)", ylabel="gain of the layer")
-    fans = sorted({row.fan_in for gains in lines.values() for row in gains})
-    names = {fan: sorted({row.name for gains in lines.values() for row in gains if row.fan_in == fan}) for fan in fans}
-    ax.set_xticks(fans, [f"{fan:,}\n{names[fan][0]}" for fan in fans], fontsize=8)
+    ax.set_xticks(ticks, [f"{fan:,}\n{first[fan]}" for fan in ticks], fontsize=8)
     ax.set_xticks([], minor=True)
-    ax.set_xlim(fans[0] / 1.4, last * 1.4)
-    _label_ends(ax, ends, "right")
+    ax.set_xlim(ticks[0] / 1.4, ticks[-1] * 1.4)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, 1.5 * top)
+    _label_ends(ax, [*ends, (1.0, "keeps the signal", palette.CONTEXT)], "right")
     return ax
 
 
