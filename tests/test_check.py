@@ -5,34 +5,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import nn
 
 from vgg_course import check
 from vgg_course.check.verdict import Verdict
-
-
-def block(in_channels, out_channels, convolutions):
-    layers = []
-    for _ in range(convolutions):
-        layers += [nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU()]
-        in_channels = out_channels
-    return nn.Sequential(*layers, nn.MaxPool2d(2))
-
-
-def from_image_each_time(a, b, n):
-    return nn.Sequential(*[module for _ in range(n) for module in block(a, b, 1)[:2]], nn.MaxPool2d(2))
-
-
-def layers_from(words, padding=lambda kernel: kernel // 2):
-    layers, channels = [], 3
-    for word in words.split():
-        if word == "maxpool":
-            layers.append(nn.MaxPool2d(2))
-        else:
-            kernel, out = map(int, word[4:].split("-"))
-            layers += [nn.Conv2d(channels, out, kernel, padding=padding(kernel)), nn.ReLU()]
-            channels = out
-    return nn.Sequential(*layers)
 
 
 def count(shapes):
@@ -45,8 +20,6 @@ SOLUTIONS = {
     check.activation_bytes: lambda shapes, size: count(shapes) * size,
     check.peak_values: lambda values: max(map(sum, pairwise(values))),
     check.largest_batch: lambda memory, parameters, saved: max(0, (memory - 12 * parameters) // saved),
-    check.conv_block: block,
-    check.feature_layers: layers_from,
 }
 
 
@@ -117,17 +90,7 @@ MISTAKES = [
     (check.largest_batch, lambda m, p, s: max(0, (m - 3 * p) // s), "each of the three takes four"),
     (check.largest_batch, lambda m, p, s: m // s, "forget what the parameters take"),
     (check.largest_batch, lambda m, p, s: 2, "not 0"),  # right on the first two cases only
-    (check.conv_block, lambda a, b, n: nn.Sequential(*[m for m in block(a, b, n) if not isinstance(m, nn.ReLU)]), "'ReLU'"),
-    (check.conv_block, lambda a, b, n: block(a, b, n)[:-1], "'max-pool'"),
-    (check.conv_block, lambda a, b, n: block(a, b, 2), "'convolution'"),
-    (check.conv_block, lambda a, b, n: list(block(a, b, n)), "plain list"),
-    (check.conv_block, lambda a, b, n: nn.Sequential(*reversed(block(a, b, n))), "order is convolution"),
-    (check.conv_block, lambda a, b, n: nn.Sequential(*block(a, b, n), nn.Dropout()), "too many"),
-    (check.conv_block, from_image_each_time, "takes in what the one before"),
-    (check.feature_layers, lambda words: layers_from(words, lambda kernel: 1), "0 for 1x1"),
-    (check.feature_layers, lambda words: layers_from(words, lambda kernel: 0), "padding"),
-    (check.feature_layers, lambda words: layers_from(words.replace("conv1", "conv3")), "kernel 3, not 1"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
@@ -135,21 +98,6 @@ def test_a_usual_mistake_is_caught_and_named(checker, attempt, words):
     verdict = checker(attempt)
     assert verdict.status == "wrong"
     assert re.search(words, verdict.message), verdict.message
-
-
-def test_a_stride_that_torch_takes_from_the_kernel_is_right():
-    assert check.conv_block(lambda a, b, n: block(a, b, n))
-
-
-def test_same_padding_and_tuples_are_right_too():
-    def spelled_differently(in_channels, out_channels, convolutions):
-        layers = []
-        for _ in range(convolutions):
-            layers += [nn.Conv2d(in_channels, out_channels, (3, 3), padding="same"), nn.ReLU(inplace=True)]
-            in_channels = out_channels
-        return nn.Sequential(*layers, nn.MaxPool2d((2, 2), (2, 2)))
-
-    assert check.conv_block(spelled_differently)
 
 
 def test_a_verdict_escapes_what_the_student_returned():

@@ -5,7 +5,7 @@ verdict is *passed*, *not attempted* (the stub is still there) or *wrong*; a wro
 and, when your answers are those of a mistake that many make, names it. Nothing is sent anywhere.
 """
 
-from vgg_course.check.building import conv_block, feature_layers
+from vgg_course.check.building import block_forward, conv_block, feature_layers, published_lrn
 from vgg_course.check.convolving import (
     composed_kernel,
     convolve,
@@ -22,6 +22,7 @@ from vgg_course.check.verdict import Verdict
 __all__ = [
     "Verdict",
     "activation_bytes",
+    "block_forward",
     "channel_statistics",
     "composed_kernel",
     "conv_block",
@@ -38,6 +39,7 @@ __all__ = [
     "peak_values",
     "pixelwise",
     "places_that_agree",
+    "published_lrn",
     "random_flip",
     "receptive_field_of",
     "weights_saved",
