@@ -9,12 +9,14 @@ from vgg_course.check.building import block_forward, conv_block, feature_layers,
 from vgg_course.check.convolving import (
     composed_kernel,
     convolve,
+    convolve_backward,
     output_size,
     pixelwise,
     places_that_agree,
     weights_saved,
 )
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
+from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
 from vgg_course.check.verdict import Verdict
@@ -30,10 +32,15 @@ __all__ = [
     "conv_parameters",
     "convolutions_needed",
     "convolve",
+    "convolve_backward",
+    "copied_layers",
     "evaluated_accuracy",
     "feature_layers",
     "field_size",
     "first_pixel",
+    "gain",
+    "he_normal",
+    "keeping_deviation",
     "largest_batch",
     "output_size",
     "peak_values",

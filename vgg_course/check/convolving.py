@@ -142,6 +142,112 @@ def convolve(attempt: Callable, seed: int = 0) -> Verdict:
     )
 
 
+def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
+    """Check ``attempt(grad, image, kernel, stride)``: gradients of image and kernel; one channel in, one out, no padding."""
+    import torch
+    from torch.nn import functional
+
+    def windows(grad, image, kernel, stride):
+        for row, column in torch.cartesian_prod(*map(torch.arange, grad.shape)):
+            sides = (slice(start * stride, start * stride + len(kernel)) for start in (row, column))
+            yield grad[row, column], tuple(sides)
+
+    def of_image(grad, image, kernel, stride, add=1):
+        out = torch.zeros_like(image)
+        for g, window in windows(grad, image, kernel, stride):
+            out[window] = add * out[window] + g * kernel
+        return out
+
+    def of_kernel(grad, image, kernel, stride, add=1):
+        out = torch.zeros_like(kernel)
+        for g, window in windows(grad, image, kernel, stride):
+            out = add * out + g * image[window]
+        return out
+
+    def spread_pixels(grad, image, kernel, stride):
+        out = torch.zeros_like(image)
+        for g, window in windows(grad, image, kernel, stride):
+            out[window] += g * image[window]
+        return out
+
+    def cut_off(grad, image, kernel, stride):
+        return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride)[0, 0]
+
+    def near_windows(grad, image, kernel, stride):
+        return of_kernel(grad, image, kernel, 1)
+
+    overwritten = (
+        "Windows overlap, and every place uses the same kernel: add the gradients up with +=. A plain = keeps what was "
+        "written last."
+    )
+    no_stride = "The stride is missing: the window of output row r begins at row r * stride of the image."
+    no_grad = "Each product is weighted with the gradient of its output value, grad[row, column]. You left it out."
+    swapped = "The order is: first the gradient of the image, then that of the kernel."
+    mistakes_in_image = {
+        overwritten: lambda g, x, w, s: of_image(g, x, w, s, add=0),
+        "Your kernel is turned by 180 degrees. One output value spreads over its window with the kernel as it is.": (
+            lambda g, x, w, s: of_image(g, x, w.flip(0, 1), s)
+        ),
+        "Rows and columns of the kernel are swapped.": lambda g, x, w, s: of_image(g, x, w.T, s),
+        no_stride: lambda g, x, w, s: of_image(g, x, w, 1),
+        no_grad: lambda g, x, w, s: of_image(torch.ones_like(g), x, w, s),
+        "You spread each gradient evenly over the window. A pixel gets it times the weight that it was multiplied with.": (
+            lambda g, x, w, s: of_image(g, x, torch.ones_like(w), s)
+        ),
+        "You spread a share of each gradient over the window. A pixel gets it times the weight that it was multiplied "
+        "with.": lambda g, x, w, s: of_image(g, x, torch.ones_like(w) / w.numel(), s),
+        "A pixel gets the gradient times the weight, and a weight gets it times the pixel. You wrote the pixel to both.": (
+            spread_pixels
+        ),
+        "The gradient has the shape of the image, also where no window reached: there it is 0.": cut_off,
+        "That is right at stride 1. At a larger stride the windows, and so the places that you write to, are further "
+        "apart.": lambda g, x, w, s: cut_off(g, x, w, 1),
+        "A convolution gathers; on the way back each output value is spread over its window, and the result is as large "
+        "as the image.": lambda g, x, w, s: functional.conv2d(g[None, None], w[None, None])[0, 0],
+        swapped: of_kernel,
+    }
+    mistakes_in_kernel = {
+        overwritten: lambda g, x, w, s: of_kernel(g, x, w, s, add=0),
+        no_stride: near_windows,
+        no_grad: lambda g, x, w, s: of_kernel(torch.ones_like(g), x, w, s),
+        "That is the mean over the places; their sum is wanted.": lambda g, x, w, s: of_kernel(g, x, w, s) / g.numel(),
+        "It is turned by 180 degrees: weight [i, j] met pixel [row + i, column + j].": (
+            lambda g, x, w, s: of_kernel(g, x, w, s).flip(0, 1)
+        ),
+        "Rows and columns are swapped: weight [i, j] met pixel [row + i, column + j].": (
+            lambda g, x, w, s: of_kernel(g, x, w, s).T
+        ),
+        "A weight gets the gradient times the pixel, not times the weight.": lambda g, x, w, s: w * g.sum(),
+    }
+
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for height, width, k, stride in ((3, 3, 2, 1), (5, 7, 3, 1), (8, 9, 3, 2), (9, 6, 1, 3), (10, 12, 5, 2)):
+        shapes = ((height - k) // stride + 1, (width - k) // stride + 1), (height, width), (k, k)
+        draws = (torch.randint(1, 10, shape, generator=generator).double() for shape in shapes)
+        cases.append(dict(zip(("grad", "image", "kernel"), draws, strict=True)) | {"stride": stride})
+
+    task = "a convolution, backward"
+    handed = {k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in cases[0].items()}
+    answer, verdict = attempt_on(attempt, handed, task)
+    if verdict is not None:
+        return verdict
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        message = (
+            f"on ({shown(cases[0])}) it returned {shown({'': answer})[1:]}; a pair of tensors is wanted: {swapped}"
+        )
+        return Verdict(task, "wrong", message)
+    for part, name, target, mistakes in (
+        (0, "image", of_image, mistakes_in_image),
+        (1, "kernel", of_kernel, mistakes_in_kernel),
+    ):
+        one = lambda *arguments, part=part: attempt(*arguments)[part]  # noqa: E731
+        verdict = judge_tensors(f"{task}, gradient of the {name}", one, target, cases, mistakes)
+        if not verdict:
+            return verdict
+    return Verdict(task, "passed", f"both gradients are right on all {len(cases)} cases.")
+
+
 def pixelwise(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(x, weight, bias)``: a 1x1 convolution of one image without a convolution; ``x`` ``(C, H, W)``."""
     import torch

@@ -15,7 +15,7 @@ Like every library for neural networks, "convolution" here slides the kernel as 
 degrees first and calls this one a cross-correlation; :func:`compose` is where the difference shows.
 """
 
-from vgg_course.convolution.conv2d import (
+from vgg_course.convolution.convolving import (
     conv2d_im2col,
     conv2d_im2col_backward,
     conv2d_loops,

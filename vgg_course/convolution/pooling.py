@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vgg_course.convolution.arguments import checked_grad, checked_maps, places_of
-from vgg_course.convolution.conv2d import output_size
+from vgg_course.convolution.convolving import output_size
 
 
 def max_pool2d_loops(x: Tensor, kernel: int = 2, *, stride: int = 2, padding: int = 0) -> Tensor:
