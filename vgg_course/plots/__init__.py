@@ -7,6 +7,7 @@ from vgg_course.plots.building import differences, module_map
 from vgg_course.plots.convolving import along_a_line, left_over, maps, one_output_value, two_bases, view_of_a_stack
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
+from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
 from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
@@ -29,9 +30,12 @@ __all__ = [
     "one_output_value",
     "overlapping_windows",
     "relative_gradients",
+    "row_as_window",
+    "score_maps",
     "shares",
     "step",
     "styled",
     "two_bases",
     "view_of_a_stack",
+    "windows_on_pixels",
 ]
