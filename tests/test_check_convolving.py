@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from vgg_course import check
+from vgg_course import check, convolution
 
 
 def places(n, k, s, p):
@@ -22,6 +22,58 @@ def convolve(image, kernel, stride):
             top, left = row * stride, column * stride
             y[row, column] = (image[top : top + size, left : left + size] * kernel).sum()
     return y
+
+
+def convolve_backward(grad, image, kernel, stride, add=True):
+    """Not the checker's own way: autograd; or, if add is False, loops that keep what was written last."""
+    if add:
+        leaves = [image.clone().requires_grad_(), kernel.clone().requires_grad_()]
+        return torch.autograd.grad(conv(*leaves, stride), leaves, grad)
+    grad_image, grad_kernel = torch.zeros_like(image), torch.zeros_like(kernel)
+    for row in range(len(grad)):
+        for column in range(grad.shape[1]):
+            top, left = row * stride, column * stride
+            window = slice(top, top + len(kernel)), slice(left, left + len(kernel))
+            grad_image[window] = grad[row, column] * kernel
+            grad_kernel = grad[row, column] * image[window]
+    return grad_image, grad_kernel
+
+
+def without_stride(grad, image, kernel, stride):
+    """A common slip: output row r begins at image row r."""
+    k = len(kernel)
+    near = image[: len(grad) + k - 1, : grad.shape[1] + k - 1]
+    grad_near, grad_kernel = convolve_backward(grad, near, kernel, 1)
+    grad_image = torch.zeros_like(image)
+    grad_image[: len(near), : near.shape[1]] = grad_near
+    return grad_image, grad_kernel
+
+
+def transposed(grad, kernel, stride):
+    return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride)[0, 0]
+
+
+def image_as(change):
+    """The right pair, but for the gradient of the image."""
+    return lambda g, x, w, s: (change(g, x, w, s), convolve_backward(g, x, w, s)[1])
+
+
+def kernel_as(change):
+    """The right pair, but for the gradient of the kernel."""
+    return lambda g, x, w, s: (convolve_backward(g, x, w, s)[0], change(g, x, w, s))
+
+
+def of_image(g, x, w, s):
+    return convolve_backward(g, x, w, s)[0]
+
+
+def of_kernel(g, x, w, s):
+    return convolve_backward(g, x, w, s)[1]
+
+
+def pixels(g, x, w, s):
+    """Gradient times pixel, written to the pixel."""
+    return of_image(g, x, torch.ones_like(w), s) * x
 
 
 def conv(image, kernel, stride=1, padding=0):
@@ -51,6 +103,7 @@ def agree(n, layers):
 SOLUTIONS = {
     check.output_size: places,
     check.convolve: convolve,
+    check.convolve_backward: convolve_backward,
     check.pixelwise: pixelwise,
     check.weights_saved: saved,
     check.composed_kernel: composed,
@@ -131,6 +184,38 @@ MISTAKES = [
         lambda x, k, s: conv(x, k, s) + 1,
         r"it returned \[\[28.0, 38.0\], \[58.0, 68.0\]\], not \[\[27.0",
     ),
+    (check.convolve_backward, lambda *a: convolve_backward(*a, add=False), r"image: .*add the gradients up with \+="),
+    (
+        check.convolve_backward,
+        image_as(lambda *a: convolve_backward(*a, add=False)[0]),
+        r"image: .*add the gradients up with \+=",
+    ),
+    (
+        check.convolve_backward,
+        kernel_as(lambda *a: convolve_backward(*a, add=False)[1]),
+        r"kernel: .*add the gradients up with \+=",
+    ),
+    (check.convolve_backward, lambda *a: convolve_backward(*a)[::-1], "first the gradient of the image"),
+    (check.convolve_backward, of_image, "it returned .*a pair of tensors is wanted"),
+    (check.convolve_backward, lambda *a: (*convolve_backward(*a), None), "a pair of tensors is wanted"),
+    (check.convolve_backward, lambda *a: (None, None), "image: .*returned None"),
+    (check.convolve_backward, kernel_as(lambda *a: "many"), "kernel: .*returned 'many'"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, w.flip(0, 1), s)), "image: .*180 degrees"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, w.T, s)), "image: .*kernel are swapped"),
+    (check.convolve_backward, without_stride, "image: .*stride is missing"),
+    (check.convolve_backward, kernel_as(lambda *a: without_stride(*a)[1]), "kernel: .*stride is missing"),
+    (check.convolve_backward, image_as(lambda g, *a: of_image(torch.ones_like(g), *a)), "image: .*You left it out"),
+    (check.convolve_backward, kernel_as(lambda g, *a: of_kernel(torch.ones_like(g), *a)), "kernel: .*You left it out"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, 0 * w + 1, s)), "evenly"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, 0 * w + 1 / w.numel(), s)), "a share"),
+    (check.convolve_backward, image_as(pixels), "You wrote the pixel to both"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: transposed(g, w, s)), "also where no window reached"),
+    (check.convolve_backward, image_as(lambda g, x, w, s: transposed(g, w, 1)), "right at stride 1"),
+    (check.convolve_backward, kernel_as(lambda g, *a: of_kernel(g, *a) / g.numel()), "mean over the places"),
+    (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a).flip(0, 1)), "kernel: .*180 degrees"),
+    (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a).T), "kernel: .*swapped"),
+    (check.convolve_backward, kernel_as(lambda g, x, w, s: g.sum() * w), "not times the weight"),
+    (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a) + 1), r"kernel: .*it returned \[\["),
     (check.pixelwise, lambda x, w, b: pixelwise(x, w, 0 * b), "bias is missing"),
     (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).permute(1, 2, 0), "channels came out last"),
     (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).relu(), "ReLU"),
@@ -166,7 +251,7 @@ MISTAKES = [
 def test_a_usual_mistake_is_caught_and_named(checker, attempt, words):
     verdict = checker(attempt)
     assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message
+    assert re.search(words, repr(verdict)), verdict
 
 
 def test_a_solution_that_writes_into_what_it_was_handed_is_judged_by_its_answer():
@@ -183,6 +268,15 @@ def test_float32_and_other_ways_to_the_same_numbers_are_right_too():
     assert check.pixelwise(lambda x, w, b: functional.linear(x.permute(1, 2, 0), w, b).permute(2, 0, 1))
     assert check.pixelwise(lambda x, w, b: functional.conv2d(x[None], w[:, :, None, None], b)[0])
     assert check.composed_kernel(lambda a, b: composed(b, a))  # convolution commutes
+    assert check.convolve_backward(lambda *a: [part.float() for part in convolve_backward(*a)])
+
+
+def test_the_backward_by_matrix_products_passes_the_check():
+    def attempt(grad, image, kernel, stride):
+        maps = [tensor[None, None] for tensor in (grad, image, kernel)]
+        return tuple(part[0, 0] for part in convolution.conv2d_im2col_backward(*maps, stride=stride)[:2])
+
+    assert check.convolve_backward(attempt)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
