@@ -27,6 +27,24 @@ def test_one_output_value_writes_the_sum_of_the_products_where_it_belongs():
     assert written.count("-16") == 1
 
 
+def test_the_three_grids_can_be_called_by_other_names():
+    square = torch.ones(3, 3)
+    written = texts(plots.one_output_value(square, square[:2, :2], row=0, column=0, names=("one", "two", "three")))
+    assert {"one", "two", "three", "products"} <= set(written)
+    assert not {"input", "kernel", "output"} & set(written)
+
+
+def test_one_gradient_back_shows_what_all_windows_write_and_lights_one():
+    grad, kernel = torch.tensor([[1000, 100], [10, 1]]), torch.tensor([[1, 2], [3, 4]])
+    ax = plots.one_gradient_back(grad, kernel, row=0, column=1)
+    written = texts(ax)
+    assert "4321" in written  # 1000 * 4 + 100 * 3 + 10 * 2 + 1 * 1
+    assert {"100", "200", "300", "400"} <= set(written)  # the products of the one that is lit
+    assert len(written) == 3 * (4 + 1) + (9 + 1) + 3  # grids with their titles, two signs, "added to"
+    lit = [patch for patch in ax.patches if patch.get_facecolor()[3] > 0]
+    assert len(lit) == 1 + 4 + 4 + 4
+
+
 def test_maps_share_one_scale_that_is_symmetric_if_a_value_is_negative():
     first = plots.maps({"a": torch.tensor([[0.0, 1.0]]), "b": torch.tensor([[-3.0, 2.0]]), "c": torch.rand(3, 2, 2)})
     images = [ax.images[0] for ax in first.figure.axes[:3]]

@@ -4,7 +4,15 @@ One module a chapter; ask for a figure by its name, ``plots.anatomy(configuratio
 """
 
 from vgg_course.plots.building import differences, module_map
-from vgg_course.plots.convolving import along_a_line, left_over, maps, one_output_value, two_bases, view_of_a_stack
+from vgg_course.plots.convolving import (
+    along_a_line,
+    left_over,
+    maps,
+    one_gradient_back,
+    one_output_value,
+    two_bases,
+    view_of_a_stack,
+)
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
@@ -27,6 +35,7 @@ __all__ = [
     "left_over",
     "maps",
     "module_map",
+    "one_gradient_back",
     "one_output_value",
     "overlapping_windows",
     "relative_gradients",

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from vgg_course import palette
 from vgg_course.plots.style import styled
-
-if TYPE_CHECKING:
-    pass
-
 
 LIT = "#cfe0ff"  # a cell that is talked about; its number is black, so it reads on either page
 
@@ -39,10 +34,13 @@ def _cells(
 
 
 @styled
-def one_output_value(image, kernel, row: int, column: int) -> Axes:
+def one_output_value(
+    image, kernel, row: int, column: int, names: tuple[str, str, str] = ("input", "kernel", "output")
+) -> Axes:
     """How one number comes about: the window, times the kernel, summed, in its place in the output.
 
-    ``image`` ``(H, W)`` and ``kernel`` ``(k, k)`` are tensors of small whole numbers; stride 1, no padding.
+    ``image`` ``(H, W)`` and ``kernel`` ``(k, k)`` are tensors of small whole numbers; stride 1, no padding. ``names`` are
+    the titles of image, kernel and output.
     """
     size = len(kernel)
     window = image[row : row + size, column : column + size]
@@ -50,13 +48,38 @@ def one_output_value(image, kernel, row: int, column: int) -> Axes:
     output = image.unfold(0, size, 1).unfold(1, size, 1).mul(kernel).sum((-1, -2))
     ax = plt.subplots(figsize=(9, 3))[1]
     inside = (range(row, row + size), range(column, column + size))
-    right = _cells(ax, image, 0, "input", lambda r, c: r in inside[0] and c in inside[1])
-    for values, sign, title in ((kernel, "x", "kernel"), (products, "=", "products")):
+    right = _cells(ax, image, 0, names[0], lambda r, c: r in inside[0] and c in inside[1])
+    for values, sign, title in ((kernel, "x", names[1]), (products, "=", "products")):
         ax.text(right + 0.6, 0, sign, ha="center", va="center", fontsize=13)
         right = _cells(ax, values, right + 1.2, title, lambda r, c: True)
     ax.text(right + 1.1, -0.15, f"sum\n{float(products.sum()):g}", ha="center", va="center", fontsize=11)
-    right = _cells(ax, output, right + 2.2, "output", lambda r, c: (r, c) == (row, column))
+    right = _cells(ax, output, right + 2.2, names[2], lambda r, c: (r, c) == (row, column))
     ax.set(xlim=(-0.2, right + 0.2), ylim=(len(image) / 2 + 0.2, -len(image) / 2 - 1.2), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+@styled
+def one_gradient_back(grad, kernel, row: int, column: int) -> Axes:
+    """The way back of :func:`one_output_value`: the gradient of one output value is spread over the window it came from.
+
+    ``grad`` ``(H', W')``, the gradient of the output, and ``kernel`` ``(k, k)`` are tensors of small whole numbers;
+    stride 1, no padding. On the right is what all output values together write: the gradient of the input.
+    """
+    size = len(kernel)
+    written = grad.new_zeros(len(grad) + size - 1, grad.shape[1] + size - 1)
+    for r in range(len(grad)):
+        for c in range(grad.shape[1]):
+            written[r : r + size, c : c + size] += grad[r, c] * kernel
+    ax = plt.subplots(figsize=(9, 3))[1]
+    right = _cells(ax, grad, 0, "gradient of output", lambda r, c: (r, c) == (row, column))
+    for values, sign, title in ((kernel, "x", "kernel"), (grad[row, column] * kernel, "=", "products")):
+        ax.text(right + 0.6, 0, sign, ha="center", va="center", fontsize=13)
+        right = _cells(ax, values, right + 1.2, title, lambda r, c: True)
+    ax.text(right + 0.9, 0, "added\nto", ha="center", va="center", fontsize=11)
+    lit = (range(row, row + size), range(column, column + size))
+    right = _cells(ax, written, right + 1.8, "gradient of input", lambda r, c: r in lit[0] and c in lit[1])
+    ax.set(xlim=(-0.2, right + 0.2), ylim=(len(written) / 2 + 0.2, -len(written) / 2 - 1.2), aspect="equal")
     ax.axis("off")
     return ax
 
