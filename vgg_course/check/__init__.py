@@ -16,7 +16,9 @@ from vgg_course.check.convolving import (
     weights_saved,
 )
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
+from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
+from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
 from vgg_course.check.verdict import Verdict
@@ -24,6 +26,7 @@ from vgg_course.check.verdict import Verdict
 __all__ = [
     "Verdict",
     "activation_bytes",
+    "as_convolution",
     "block_forward",
     "channel_statistics",
     "composed_kernel",
@@ -34,6 +37,10 @@ __all__ = [
     "convolve",
     "convolve_backward",
     "copied_layers",
+    "crop_of_cell",
+    "cured",
+    "dense_macs",
+    "diagnosis",
     "evaluated_accuracy",
     "feature_layers",
     "field_size",
@@ -49,5 +56,6 @@ __all__ = [
     "published_lrn",
     "random_flip",
     "receptive_field_of",
+    "score_map_size",
     "weights_saved",
 ]

@@ -59,7 +59,7 @@ def windows_on_pixels(size: int, window: int = 224, step: int = 32) -> Axes:
         ax.add_patch(plt.Rectangle((left, top), window, window, clip_on=False, **frame))
         corner = left + x * window + (0.5 - x) * 12, top + y * window + (0.5 - y) * 12
         ends = {"ha": "right" if x else "left", "va": "bottom" if y else "top"}
-        ax.text(*corner, f"cell {row}, {column}", color="white", fontsize=8, **ends)
+        ax.text(*corner, f"{row}, {column}", color="white", fontsize=8, **ends)
     figure.colorbar(image, ax=ax, shrink=0.85).set_label("windows that hold the pixel")
     ax.set(xticks=[0, window, size - 1], yticks=[0, window, size - 1], xlabel="pixel", ylabel="pixel")
     ax.spines[:].set_visible(False)
