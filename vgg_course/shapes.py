@@ -188,9 +188,9 @@ def _spec(module: nn.Module) -> Spec | None:
 
 def _settings(module: nn.Module) -> str:
     """What a configuration has no word for, if it is not as usual."""
-    usual = {"dilation": (1, 1), "groups": 1, "padding_mode": "zeros", "ceil_mode": False}
+    usual = {"dilation": (1, (1, 1)), "groups": (1,), "padding_mode": ("zeros",), "ceil_mode": (False,)}
     found = {name: getattr(module, name) for name in usual if isinstance(module, KNOWN) and hasattr(module, name)}
-    return ", ".join(f"{name}={value!r}" for name, value in found.items() if value not in (usual[name], 1))
+    return ", ".join(f"{name}={value!r}" for name, value in found.items() if value not in usual[name])
 
 
 def _takes(module: nn.Module) -> int | None:
