@@ -14,6 +14,7 @@ from vgg_course.plots.convolving import (
     view_of_a_stack,
 )
 from vgg_course.plots.counting import anatomy, bars, shares
+from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
@@ -21,11 +22,15 @@ from vgg_course.plots.tracing import growth, influence, overlapping_windows, ste
 from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
 
 __all__ = [
+    "accuracy_by_scale",
     "along_a_line",
     "anatomy",
+    "answers",
     "bars",
     "both_ways",
+    "companies",
     "confusion_matrix",
+    "deviations",
     "differences",
     "gain_lines",
     "growth",
