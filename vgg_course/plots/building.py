@@ -59,19 +59,22 @@ def module_map(model) -> Axes:
 
 
 @styled
-def differences(curves: Mapping[str, Mapping[str, float]]) -> Axes:
+def differences(curves: Mapping[str, Mapping[str, float]], tolerance: float | None = None) -> Axes:
     """How far two networks are apart behind each layer, on a logarithmic scale; a label at the end of each curve.
 
     ``curves`` gives for each label the difference by the layer's name. A difference of zero has no place on the scale and is
-    left out.
+    left out. A ``tolerance`` is drawn as a dashed line.
     """
     ax = plt.subplots(figsize=(8, 3.4))[1]
     names = list(next(iter(curves.values())))
     for number, (label, found) in enumerate(curves.items()):
         heights = [found[name] or float("nan") for name in names]
-        color = (palette.CONVOLUTION, palette.NORMALIZATION, palette.HIGHLIGHT)[number % 3]
+        color = (palette.CONVOLUTION, palette.TEXT, palette.HIGHLIGHT)[number % 3]
         ax.plot(heights, "osD"[number % 3] + "-", color=color, markersize=5, linewidth=1.2)
         ax.text(len(names) - 0.7, heights[-1], label, ha="left", va="center", fontsize=9)
+    if tolerance is not None:
+        ax.axhline(tolerance, color=palette.TEXT, linewidth=1, linestyle="--")
+        ax.text(-0.4, 1.6 * tolerance, "tolerance", ha="left", va="bottom", fontsize=9)
     ax.set_yscale("log")
     ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
     ax.set(ylabel="largest difference /\nlargest value", xlim=(-0.5, len(names) + 2.3), ylim=(1e-17, 1))
