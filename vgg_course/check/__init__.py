@@ -18,6 +18,7 @@ from vgg_course.check.convolving import (
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
+from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
@@ -44,9 +45,14 @@ __all__ = [
     "evaluated_accuracy",
     "feature_layers",
     "field_size",
+    "first_broken",
     "first_pixel",
+    "flat_features",
     "gain",
+    "grid_after",
+    "grid_behind",
     "he_normal",
+    "image_sides_for",
     "keeping_deviation",
     "largest_batch",
     "output_size",
