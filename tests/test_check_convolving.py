@@ -1,6 +1,7 @@
 """The checkers of the chapters on convolutions and on stacks have teeth."""
 
 import re
+from itertools import product
 
 import pytest
 import torch
@@ -24,56 +25,70 @@ def convolve(image, kernel, stride):
     return y
 
 
-def convolve_backward(grad, image, kernel, stride, add=True):
-    """Not the checker's own way: autograd; or, if add is False, loops that keep what was written last."""
-    if add:
-        leaves = [image.clone().requires_grad_(), kernel.clone().requires_grad_()]
-        return torch.autograd.grad(conv(*leaves, stride), leaves, grad)
-    grad_image, grad_kernel = torch.zeros_like(image), torch.zeros_like(kernel)
+def convolve_backward(grad, image, kernel, stride, padding):
+    """Not the checker's own way: autograd."""
+    leaves = [image.clone().requires_grad_(), kernel.clone().requires_grad_()]
+    return torch.autograd.grad(conv(*leaves, stride, padding), leaves, grad)
+
+
+def overwriting(grad, image, kernel, stride, padding):
+    """The slip of many public solutions: = for +=."""
+    padded = functional.pad(image, (padding,) * 4)
+    grad_image, grad_kernel = torch.zeros_like(padded), torch.zeros_like(kernel)
     for row in range(len(grad)):
         for column in range(grad.shape[1]):
             top, left = row * stride, column * stride
             window = slice(top, top + len(kernel)), slice(left, left + len(kernel))
             grad_image[window] = grad[row, column] * kernel
-            grad_kernel = grad[row, column] * image[window]
+            grad_kernel = grad[row, column] * padded[window]
+    height, width = image.shape
+    return grad_image[padding : padding + height, padding : padding + width], grad_kernel
+
+
+def pixel_by_pixel(grad, image, kernel, stride, padding):
+    """Without any slice: with 0 for stride or padding it is what those write who forget them."""
+    grad_image, grad_kernel = torch.zeros_like(image), torch.zeros_like(kernel)
+    for row, column, i, j in product(*map(range, (*grad.shape, *kernel.shape))):
+        y, x = row * stride + i - padding, column * stride + j - padding
+        if 0 <= y < len(image) and 0 <= x < image.shape[1]:
+            grad_image[y, x] += grad[row, column] * kernel[i, j]
+            grad_kernel[i, j] += grad[row, column] * image[y, x]
     return grad_image, grad_kernel
 
 
-def without_stride(grad, image, kernel, stride):
-    """A common slip: output row r begins at image row r."""
-    k = len(kernel)
-    near = image[: len(grad) + k - 1, : grad.shape[1] + k - 1]
-    grad_near, grad_kernel = convolve_backward(grad, near, kernel, 1)
-    grad_image = torch.zeros_like(image)
-    grad_image[: len(near), : near.shape[1]] = grad_near
-    return grad_image, grad_kernel
+def without_stride(g, x, w, s, p):
+    return pixel_by_pixel(g, x, w, 1, p)
 
 
-def transposed(grad, kernel, stride):
-    return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride)[0, 0]
+def without_padding(g, x, w, s, p):
+    return pixel_by_pixel(g, x, w, s, 0)
+
+
+def of_padded(g, x, w, s, p):
+    """The gradient of the padded image."""
+    return convolve_backward(g, functional.pad(x, (p,) * 4), w, s, 0)[0]
+
+
+def transposed(grad, kernel, stride, padding):
+    return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
 
 
 def image_as(change):
     """The right pair, but for the gradient of the image."""
-    return lambda g, x, w, s: (change(g, x, w, s), convolve_backward(g, x, w, s)[1])
+    return lambda *a: (change(*a), convolve_backward(*a)[1])
 
 
 def kernel_as(change):
     """The right pair, but for the gradient of the kernel."""
-    return lambda g, x, w, s: (convolve_backward(g, x, w, s)[0], change(g, x, w, s))
+    return lambda *a: (convolve_backward(*a)[0], change(*a))
 
 
-def of_image(g, x, w, s):
-    return convolve_backward(g, x, w, s)[0]
+def of_image(*arguments):
+    return convolve_backward(*arguments)[0]
 
 
-def of_kernel(g, x, w, s):
-    return convolve_backward(g, x, w, s)[1]
-
-
-def pixels(g, x, w, s):
-    """Gradient times pixel, written to the pixel."""
-    return of_image(g, x, torch.ones_like(w), s) * x
+def of_kernel(*arguments):
+    return convolve_backward(*arguments)[1]
 
 
 def conv(image, kernel, stride=1, padding=0):
@@ -184,15 +199,15 @@ MISTAKES = [
         lambda x, k, s: conv(x, k, s) + 1,
         r"it returned \[\[28.0, 38.0\], \[58.0, 68.0\]\], not \[\[27.0",
     ),
-    (check.convolve_backward, lambda *a: convolve_backward(*a, add=False), r"image: .*add the gradients up with \+="),
+    (check.convolve_backward, overwriting, r"image: .*add the gradients up with \+="),
     (
         check.convolve_backward,
-        image_as(lambda *a: convolve_backward(*a, add=False)[0]),
+        image_as(lambda *a: overwriting(*a)[0]),
         r"image: .*add the gradients up with \+=",
     ),
     (
         check.convolve_backward,
-        kernel_as(lambda *a: convolve_backward(*a, add=False)[1]),
+        kernel_as(lambda *a: overwriting(*a)[1]),
         r"kernel: .*add the gradients up with \+=",
     ),
     (check.convolve_backward, lambda *a: convolve_backward(*a)[::-1], "first the gradient of the image"),
@@ -200,21 +215,34 @@ MISTAKES = [
     (check.convolve_backward, lambda *a: (*convolve_backward(*a), None), "a pair of tensors is wanted"),
     (check.convolve_backward, lambda *a: (None, None), "image: .*returned None"),
     (check.convolve_backward, kernel_as(lambda *a: "many"), "kernel: .*returned 'many'"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, w.flip(0, 1), s)), "image: .*180 degrees"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, w.T, s)), "image: .*kernel are swapped"),
+    (check.convolve_backward, image_as(lambda g, x, w, *a: of_image(g, x, w.flip(0, 1), *a)), "image: .*180 degrees"),
+    (check.convolve_backward, image_as(lambda g, x, w, *a: of_image(g, x, w.T, *a)), "image: .*kernel are swapped"),
     (check.convolve_backward, without_stride, "image: .*stride is missing"),
     (check.convolve_backward, kernel_as(lambda *a: without_stride(*a)[1]), "kernel: .*stride is missing"),
+    (check.convolve_backward, without_padding, "image: .*padding is missing"),
+    (check.convolve_backward, kernel_as(lambda *a: without_padding(*a)[1]), "kernel: .*padding is missing"),
+    (check.convolve_backward, image_as(of_padded), "image: .*belongs to nobody"),
+    (
+        check.convolve_backward,
+        image_as(lambda g, x, w, s, p: of_padded(g, x, w, s, p)[p:-p, p:-p]),
+        r"shape \(0, 0\), not \(3, 3\).*is empty when padding is 0",
+    ),
+    (check.convolve_backward, lambda g, x, w, s, p: convolve_backward(g, x, w, s, 0), "padding=1.* raised"),
     (check.convolve_backward, image_as(lambda g, *a: of_image(torch.ones_like(g), *a)), "image: .*You left it out"),
     (check.convolve_backward, kernel_as(lambda g, *a: of_kernel(torch.ones_like(g), *a)), "kernel: .*You left it out"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, 0 * w + 1, s)), "evenly"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: of_image(g, x, 0 * w + 1 / w.numel(), s)), "a share"),
-    (check.convolve_backward, image_as(pixels), "You wrote the pixel to both"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: transposed(g, w, s)), "also where no window reached"),
-    (check.convolve_backward, image_as(lambda g, x, w, s: transposed(g, w, 1)), "right at stride 1"),
+    (check.convolve_backward, image_as(lambda g, x, w, *a: of_image(g, x, 0 * w + 1, *a)), "evenly"),
+    (check.convolve_backward, image_as(lambda g, x, w, *a: of_image(g, x, 0 * w + 1 / w.numel(), *a)), "a share"),
+    (
+        check.convolve_backward,
+        image_as(lambda g, x, w, *a: x * of_image(g, x, 0 * w + 1, *a)),
+        "You wrote the pixel to both",
+    ),
+    (check.convolve_backward, image_as(lambda g, x, w, s, p: transposed(g, w, s, p)), "also where no window reached"),
+    (check.convolve_backward, image_as(lambda g, x, w, s, p: transposed(g, w, 1, p)), "right at stride 1"),
     (check.convolve_backward, kernel_as(lambda g, *a: of_kernel(g, *a) / g.numel()), "mean over the places"),
     (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a).flip(0, 1)), "kernel: .*180 degrees"),
     (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a).T), "kernel: .*swapped"),
-    (check.convolve_backward, kernel_as(lambda g, x, w, s: g.sum() * w), "not times the weight"),
+    (check.convolve_backward, kernel_as(lambda g, x, w, *a: g.sum() * w), "not times the weight"),
     (check.convolve_backward, kernel_as(lambda *a: of_kernel(*a) + 1), r"kernel: .*it returned \[\["),
     (check.pixelwise, lambda x, w, b: pixelwise(x, w, 0 * b), "bias is missing"),
     (check.pixelwise, lambda x, w, b: pixelwise(x, w, b).permute(1, 2, 0), "channels came out last"),
@@ -272,11 +300,13 @@ def test_float32_and_other_ways_to_the_same_numbers_are_right_too():
 
 
 def test_the_backward_by_matrix_products_passes_the_check():
-    def attempt(grad, image, kernel, stride):
+    def attempt(grad, image, kernel, stride, padding):
         maps = [tensor[None, None] for tensor in (grad, image, kernel)]
-        return tuple(part[0, 0] for part in convolution.conv2d_im2col_backward(*maps, stride=stride)[:2])
+        parts = convolution.conv2d_im2col_backward(*maps, stride=stride, padding=padding)
+        return tuple(part[0, 0] for part in parts[:2])
 
     assert check.convolve_backward(attempt)
+    assert check.convolve_backward(pixel_by_pixel)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])

@@ -143,38 +143,50 @@ def convolve(attempt: Callable, seed: int = 0) -> Verdict:
 
 
 def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
-    """Check ``attempt(grad, image, kernel, stride)``: gradients of image and kernel; one channel in, one out, no padding."""
+    """Check ``attempt(grad, image, kernel, stride, padding)``: gradients of image and kernel, for one channel."""
     import torch
     from torch.nn import functional
 
-    def windows(grad, image, kernel, stride):
+    def windows(grad, kernel, stride):
         for row, column in torch.cartesian_prod(*map(torch.arange, grad.shape)):
             sides = (slice(start * stride, start * stride + len(kernel)) for start in (row, column))
             yield grad[row, column], tuple(sides)
 
-    def of_image(grad, image, kernel, stride, add=1):
-        out = torch.zeros_like(image)
-        for g, window in windows(grad, image, kernel, stride):
+    def inside(padded, padding):
+        return padded[padding : len(padded) - padding, padding : padded.shape[1] - padding]
+
+    def padded_gradient(grad, image, kernel, stride, padding, add=1):
+        out = torch.zeros_like(functional.pad(image, (padding,) * 4))
+        for g, window in windows(grad, kernel, stride):
             out[window] = add * out[window] + g * kernel
         return out
 
-    def of_kernel(grad, image, kernel, stride, add=1):
-        out = torch.zeros_like(kernel)
-        for g, window in windows(grad, image, kernel, stride):
+    def of_image(grad, image, kernel, stride, padding, add=1):
+        return inside(padded_gradient(grad, image, kernel, stride, padding, add), padding)
+
+    def of_kernel(grad, image, kernel, stride, padding, add=1):
+        out, image = torch.zeros_like(kernel), functional.pad(image, (padding,) * 4)
+        for g, window in windows(grad, kernel, stride):
             out = add * out + g * image[window]
         return out
 
-    def spread_pixels(grad, image, kernel, stride):
-        out = torch.zeros_like(image)
-        for g, window in windows(grad, image, kernel, stride):
-            out[window] += g * image[window]
-        return out
+    def shifted(image, padding):
+        """For those who forget the padding: all of it on the far sides, so that windows begin in the corner."""
+        return functional.pad(image, (0, 2 * padding) * 2)
 
-    def cut_off(grad, image, kernel, stride):
-        return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride)[0, 0]
+    def cut_off(grad, image, kernel, stride, padding):
+        return functional.conv_transpose2d(grad[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
 
-    def near_windows(grad, image, kernel, stride):
-        return of_kernel(grad, image, kernel, 1)
+    def spread_pixels(grad, image, kernel, stride, padding):
+        padded = functional.pad(image, (padding,) * 4)
+        out = torch.zeros_like(padded)
+        for g, window in windows(grad, kernel, stride):
+            out[window] += g * padded[window]
+        return inside(out, padding)
+
+    def negative_slice(*arguments):
+        padding = arguments[-1]
+        return padded_gradient(*arguments)[padding:-padding, padding:-padding]
 
     overwritten = (
         "Windows overlap, and every place uses the same kernel: add the gradients up with +=. A plain = keeps what was "
@@ -182,50 +194,70 @@ def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
     )
     no_stride = "The stride is missing: the window of output row r begins at row r * stride of the image."
     no_grad = "Each product is weighted with the gradient of its output value, grad[row, column]. You left it out."
+    no_padding = (
+        "The padding is missing: the first window begins padding rows above the image and padding columns left of it."
+    )
     swapped = "The order is: first the gradient of the image, then that of the kernel."
     mistakes_in_image = {
-        overwritten: lambda g, x, w, s: of_image(g, x, w, s, add=0),
-        "Your kernel is turned by 180 degrees. One output value spreads over its window with the kernel as it is.": (
-            lambda g, x, w, s: of_image(g, x, w.flip(0, 1), s)
+        no_padding: lambda g, x, w, s, p: of_image(g, shifted(x, p), w, s, 0)[: len(x), : x.shape[1]],
+        "That is the gradient of the padded image. What fell on the padding belongs to nobody: cut it off.": (
+            padded_gradient
         ),
-        "Rows and columns of the kernel are swapped.": lambda g, x, w, s: of_image(g, x, w.T, s),
-        no_stride: lambda g, x, w, s: of_image(g, x, w, 1),
-        no_grad: lambda g, x, w, s: of_image(torch.ones_like(g), x, w, s),
+        "[padding:-padding] is empty when padding is 0. Cut with [padding : padding + side].": negative_slice,
+        overwritten: lambda g, x, w, s, p: of_image(g, x, w, s, p, add=0),
+        "Your kernel is turned by 180 degrees. One output value spreads over its window with the kernel as it is.": (
+            lambda g, x, w, s, p: of_image(g, x, w.flip(0, 1), s, p)
+        ),
+        "Rows and columns of the kernel are swapped.": lambda g, x, w, s, p: of_image(g, x, w.T, s, p),
+        no_stride: lambda g, x, w, s, p: of_image(g, x, w, 1, p),
+        no_grad: lambda g, x, w, s, p: of_image(torch.ones_like(g), x, w, s, p),
         "You spread each gradient evenly over the window. A pixel gets it times the weight that it was multiplied with.": (
-            lambda g, x, w, s: of_image(g, x, torch.ones_like(w), s)
+            lambda g, x, w, s, p: of_image(g, x, torch.ones_like(w), s, p)
         ),
         "You spread a share of each gradient over the window. A pixel gets it times the weight that it was multiplied "
-        "with.": lambda g, x, w, s: of_image(g, x, torch.ones_like(w) / w.numel(), s),
+        "with.": lambda g, x, w, s, p: of_image(g, x, torch.ones_like(w) / w.numel(), s, p),
         "A pixel gets the gradient times the weight, and a weight gets it times the pixel. You wrote the pixel to both.": (
             spread_pixels
         ),
         "The gradient has the shape of the image, also where no window reached: there it is 0.": cut_off,
         "That is right at stride 1. At a larger stride the windows, and so the places that you write to, are further "
-        "apart.": lambda g, x, w, s: cut_off(g, x, w, 1),
+        "apart.": lambda g, x, w, s, p: cut_off(g, x, w, 1, p),
         "A convolution gathers; on the way back each output value is spread over its window, and the result is as large "
-        "as the image.": lambda g, x, w, s: functional.conv2d(g[None, None], w[None, None])[0, 0],
+        "as the image.": lambda g, x, w, s, p: functional.conv2d(g[None, None], w[None, None])[0, 0],
         swapped: of_kernel,
     }
     mistakes_in_kernel = {
-        overwritten: lambda g, x, w, s: of_kernel(g, x, w, s, add=0),
-        no_stride: near_windows,
-        no_grad: lambda g, x, w, s: of_kernel(torch.ones_like(g), x, w, s),
-        "That is the mean over the places; their sum is wanted.": lambda g, x, w, s: of_kernel(g, x, w, s) / g.numel(),
+        no_padding: lambda g, x, w, s, p: of_kernel(g, shifted(x, p), w, s, 0),
+        overwritten: lambda g, x, w, s, p: of_kernel(g, x, w, s, p, add=0),
+        no_stride: lambda g, x, w, s, p: of_kernel(g, x, w, 1, p),
+        no_grad: lambda g, x, w, s, p: of_kernel(torch.ones_like(g), x, w, s, p),
+        "That is the mean over the places; their sum is wanted.": lambda g, x, w, s, p: (
+            of_kernel(g, x, w, s, p) / g.numel()
+        ),
         "It is turned by 180 degrees: weight [i, j] met pixel [row + i, column + j].": (
-            lambda g, x, w, s: of_kernel(g, x, w, s).flip(0, 1)
+            lambda g, x, w, s, p: of_kernel(g, x, w, s, p).flip(0, 1)
         ),
         "Rows and columns are swapped: weight [i, j] met pixel [row + i, column + j].": (
-            lambda g, x, w, s: of_kernel(g, x, w, s).T
+            lambda g, x, w, s, p: of_kernel(g, x, w, s, p).T
         ),
-        "A weight gets the gradient times the pixel, not times the weight.": lambda g, x, w, s: w * g.sum(),
+        "A weight gets the gradient times the pixel, not times the weight.": lambda g, x, w, s, p: w * g.sum(),
     }
 
     generator = torch.Generator().manual_seed(seed)
     cases = []
-    for height, width, k, stride in ((3, 3, 2, 1), (5, 7, 3, 1), (8, 9, 3, 2), (9, 6, 1, 3), (10, 12, 5, 2)):
-        shapes = ((height - k) // stride + 1, (width - k) // stride + 1), (height, width), (k, k)
-        draws = (torch.randint(1, 10, shape, generator=generator).double() for shape in shapes)
-        cases.append(dict(zip(("grad", "image", "kernel"), draws, strict=True)) | {"stride": stride})
+    for height, width, k, stride, padding in (
+        (3, 3, 2, 1, 0),
+        (3, 4, 3, 1, 1),
+        (8, 9, 3, 2, 0),
+        (9, 6, 1, 3, 0),
+        (10, 12, 5, 2, 2),
+    ):
+        places = tuple((side + 2 * padding - k) // stride + 1 for side in (height, width))
+        draws = [
+            torch.randint(1, 10, shape, generator=generator).double() for shape in (places, (height, width), (k, k))
+        ]
+        arguments = (*draws, stride, padding)
+        cases.append(dict(zip(("grad", "image", "kernel", "stride", "padding"), arguments, strict=True)))
 
     task = "a convolution, backward"
     handed = {k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in cases[0].items()}
