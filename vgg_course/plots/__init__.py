@@ -16,6 +16,7 @@ from vgg_course.plots.convolving import (
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
+from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
@@ -28,11 +29,13 @@ __all__ = [
     "answers",
     "bars",
     "both_ways",
+    "cause_and_complaint",
     "companies",
     "confusion_matrix",
     "deviations",
     "differences",
     "gain_lines",
+    "grids_by_size",
     "growth",
     "image_grid",
     "influence",
