@@ -7,8 +7,9 @@ convolutions and the last three fully-connected layers of A, or from other begin
 paper's SGD (momentum 0.9, learning rate 0.01 held constant, weight decay 5e-4, dropout 0.5, mean-subtracted pixels from
 0 to 255). The nets are an eighth as wide. A layer of weights from N(0, s squared), followed by a ReLU, multiplies
 its signal by about s * sqrt(fan_in / 2), so the same 0.01 means less in a narrow net; we keep that product and widen s,
-layer by layer, to 0.01 * sqrt(fan_in of the paper's net / fan_in of ours). Reduced CIFAR-10, validation images only: no
-look at the test images. Writes book/results/pretraining.json:
+layer by layer, to 0.01 * sqrt(fan_in of the paper's net / fan_in of ours). Batches hold 64 images, not the paper's 256:
+a small data set has few steps in an epoch. Reduced CIFAR-10; the setting was chosen with other seeds, and everything is
+judged on the validation images. The test images are not looked at. Writes book/results/pretraining.json:
 
     layers[letter]          names of the layers with weights
     starts[start]           configuration, words, copied (layers that came from A), learned (how many seeds did)
@@ -43,7 +44,7 @@ from vgg_course.data import Dataset, reduced_cifar10
 from vgg_course.initialization import copy_shallow
 from vgg_course.model import VGG, vgg
 
-WIDTH, EPOCHS, BATCH, PROBED = 1 / 8, 16, 128, 600
+WIDTH, EPOCHS, BATCH, PROBED = 1 / 8, 12, 64, 600
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, DROPOUT = 0.01, 0.9, 5e-4, 0.5
 DEVIATION, LITERAL = 0.01, sqrt(0.01)
 LEARNED = 1.0  # nats
@@ -72,9 +73,9 @@ STARTS = {
     "D_torch": Start("D", "D, torch's default", deviation=None, scheme="torch"),
     "A_literal": Start("A", "A, variance 0.01", deviation=LITERAL),
     "D_literal": Start("D", "D, variance 0.01", deviation=LITERAL),
-    "D_copied_conv": Start("D", "D, only the four convolutions from the trained A", copied=("conv",)),
-    "D_copied_fc": Start("D", "D, only the three fully-connected layers from the trained A", copied=("fc",)),
-    "A_narrow": Start("A", "A, deviation 0.01 in the narrow net", seeds=2, keeps_gain=False),
+    "D_copied_conv": Start("D", "D, only the four convolutions from the trained A", 3, copied=("conv",)),
+    "D_copied_fc": Start("D", "D, only the three fully-connected layers from the trained A", 3, copied=("fc",)),
+    "A_narrow": Start("A", "A, deviation 0.01 in the narrow net", 3, keeps_gain=False),
 }
 CORE = ("A_random", "D_random", "D_copied", "D_glorot", "D_he", "D_torch", "A_literal", "D_literal")
 
