@@ -584,6 +584,14 @@ def test_a_view_that_lengthens_the_batch_is_found():
     assert "batch of 2 into one of 8" in repr(found)
 
 
+def test_a_chain_with_a_flatten_in_it_keeps_the_promise():
+    model = meta(list(WORDS["C"].specs))
+    chain = nn.Sequential(*model.features, nn.Flatten(), *model.classifier)
+    assert not broken_promises(chain, WORDS["C"])
+    del chain[4]
+    assert [broken.layer for broken in broken_promises(chain, WORDS["C"])] == ["pool1"]
+
+
 def test_a_convolutional_classifier_keeps_the_promise():
     model = meta(list(WORDS["A"].specs))
     wide = WORDS["A"]["fc6"].input_shape

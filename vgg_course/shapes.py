@@ -279,9 +279,12 @@ def _run(model: nn.Module, x: Tensor | Sequence[int]) -> tuple[list[Step], Shape
 def _between(steps: Sequence[Step], shape: Shape, image_shape: Shape) -> list[Step]:
     """What no module did: a step, if ``shape`` is not what the last module gave. A plain flatten is not worth one."""
     before = steps[-1].output_shape if steps else image_shape
-    if before is None or before == shape or shape == (*before[:1], prod(before[1:])):
-        return []
-    return [Step("", UNSEEN, before, shape)]
+    return [] if before is None or _alike_shapes(before, shape) else [Step("", UNSEEN, before, shape)]
+
+
+def _alike_shapes(before: Shape, behind: Shape) -> bool:
+    """Whether the one is the other, or the other flattened image by image."""
+    return before == behind or behind == (*before[:1], prod(before[1:]))
 
 
 # --- saying why ---
@@ -572,7 +575,8 @@ def _promises(configuration: Configuration) -> Iterator[_Promise]:
 def _matters(step: Step) -> bool:
     """Whether a step is a layer that a configuration has words for, or changes the shape other than by a flatten."""
     known = step.kind in {kind.__name__ for kind in KNOWN.__args__}
-    return known or (step.output_shape is not None and bool(_between([step], step.input_shape, step.output_shape)))
+    seen = step.input_shape is not None and step.output_shape is not None
+    return known or (seen and not _alike_shapes(step.input_shape, step.output_shape))
 
 
 def _refused(model: nn.Module, complaint: ShapeError | None, steps: Sequence[Step]) -> list[Step]:
