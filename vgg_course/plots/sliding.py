@@ -68,21 +68,21 @@ def windows_on_pixels(size: int, window: int = 224, step: int = 32) -> Axes:
 
 @styled
 def score_maps(image: Tensor, maps: Mapping[str, Tensor], window: int, step: int) -> Axes:
-    """A picture, and beside it for each title its map of probabilities. Returns the axes of the picture.
+    """A picture, then for each title its map of probabilities, two in a row. Returns the axes of the picture.
 
     ``image`` ``(3, H, W)`` has values from 0 to 1, a map ``(h, w)`` too. A cell is drawn as a square of ``step`` pixels around
     the middle of its window; the dashed frame on the picture is the first cell's window.
     """
     height, width = image.shape[1:]
-    figure, axes = plt.subplots(
-        1, len(maps) + 1, figsize=(9, 0.4 + 7.6 / (len(maps) + 1) * height / width), sharey=True
-    )
+    rows = (len(maps) + 2) // 2
+    figure, axes = plt.subplots(rows, 2, figsize=(7.6, rows * (0.35 + 3.2 * height / width)), squeeze=False)
+    axes = axes.flatten()
     axes[0].imshow(image.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
     frame = {"facecolor": "none", "edgecolor": "black", "linestyle": "--", "linewidth": 1}
     axes[0].add_patch(plt.Rectangle((0, 0), window, window, **frame))
     axes[0].set_title("picture", loc="center", fontsize=9)
     near = (window - step) / 2
-    for ax, (title, values) in zip(axes[1:], maps.items(), strict=True):
+    for ax, (title, values) in zip(axes[1:], maps.items(), strict=False):  # the last place may stay empty
         ends = near, near + step * values.shape[1], near + step * values.shape[0], near
         drawn = ax.imshow(values.numpy(), extent=ends, cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         ax.add_patch(plt.Rectangle((0, 0), width, height, facecolor="none", edgecolor=palette.TEXT, linewidth=0.8))
