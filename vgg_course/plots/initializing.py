@@ -111,7 +111,9 @@ def relative_gradients(curves: Mapping[str, Signal | Mapping]) -> Axes:
 def _looks() -> list[dict]:
     """A color and a marker for each curve: color never speaks alone."""
     colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    return [{"color": colors[i % len(colors)], "marker": marker} for i, marker in enumerate(MARKERS)]
+    styles = ["-"] * len(colors) + [":"] * len(colors)
+    looks = zip(colors * 2, MARKERS, styles, strict=False)
+    return [{"color": color, "marker": marker, "linestyle": style} for color, marker, style in looks]
 
 
 def _parts(curve: Signal | Mapping) -> tuple[list[str], dict[str, tuple[list[float], list[float]]]]:
