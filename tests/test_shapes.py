@@ -283,7 +283,7 @@ def test_the_remedy_for_a_linear_layer_works(size):
             nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(9, 8, 3)),
             (1, 3, 9, 9),
             "1",
-            ["got 8", "that 0 gives", "let 0 give 9"],
+            ["got 8", "that module 0 gives", "let module 0 give 9"],
         ),
         (nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(9)), (1, 3, 9, 9), "1", ["9 channels", "BatchNorm2d(8)"]),
         (nn.Sequential(nn.Conv2d(3, 8, 7)), (1, 3, 6, 6), "0", ["7x7 window", "7 pixels or more"]),
@@ -312,7 +312,7 @@ def test_a_view_that_fails_between_modules_says_behind_which():
         def forward(self, x):
             return self.classifier(self.features(x).view(-1, 1569))
 
-    with pytest.raises(ShapeError, match=r"last layer that ran was features.30, it gave \(1, 32, 7, 7\)") as caught:
+    with pytest.raises(ShapeError, match=r"last to run was module features.30, it gave \(1, 32, 7, 7\)") as caught:
         trace(Viewing(CONFIGURATIONS["D"].variant(width=1 / 16, classes=5).specs, size=224), (1, 3, 224, 224))
     assert caught.value.layer == ""
 

@@ -297,11 +297,11 @@ def _refusal(model, running, leaves, steps, x: Tensor, error: Exception) -> Shap
     path = leaves.get(module, paths.get(module, ""))
     shape = None if came is None else tuple(came.shape)
     seen = Trace(type(model).__name__, tuple(x.shape), tuple(steps))
-    name = f"{path} ({_kind(module)})" if path else type(module).__name__
+    name = f"Module {path} ({_kind(module)})" if path else type(module).__name__
     why = _why(module, came, seen) if module in leaves and came is not None else None
     if why is None:
         last = (
-            f" The last layer that ran was {steps[-1].path}, it gave {_shape(steps[-1].output_shape)}." if steps else ""
+            f" The last to run was module {steps[-1].path}, it gave {_shape(steps[-1].output_shape)}." if steps else ""
         )
         why = f"In its own words: {' '.join(str(error).split())}{'' if module in leaves else last}"
     problem = ShapeError(f"{name} refuses its input of shape {_shape(shape)}. {why}", path, shape, seen)
@@ -358,8 +358,8 @@ def _why_channels(module: nn.Conv2d, shape: Shape, seen: Trace) -> str:
     if first:
         return f"{wants}Remedy: build the net with in_channels={got}, or hand over images with {want} channels."
     before = next((s for s in reversed(seen.steps) if isinstance(s.spec, Conv)), None)
-    giver = f" that {before.path} gives" if before else ""
-    change = f", or let {before.path} give {want}" if before else ""
+    giver = f" that module {before.path} gives" if before else ""
+    change = f", or let module {before.path} give {want}" if before else ""
     return f"{wants}Remedy: build it for the {got} channels{giver}{change}; perhaps a convolution between is missing."
 
 
@@ -739,7 +739,11 @@ def _alike(promises: Sequence[_Promise], promise: _Promise) -> tuple[str, ...]:
 
 
 def _at(step: Step) -> str:
-    return f"{step.path} ({step.spec or step.kind})" if step.path else "something that is no module"
+    return f"module {step.path} ({step.spec or step.kind})" if step.path else "something that is no module"
+
+
+def _begin(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _extra(pairs: Sequence[Pair], place: int, batch: int) -> Broken | None:
@@ -752,11 +756,11 @@ def _extra(pairs: Sequence[Pair], place: int, batch: int) -> Broken | None:
     came, out = step.input_shape, step.output_shape
     if came and out and came[0] == batch != out[0]:
         message = (
-            f"{_at(step)} {between} turns a batch of {batch} into one of {out[0]}: {_shape(came)} becomes {_shape(out)}. "
+            f"{_begin(_at(step))} {between} turns a batch of {batch} into one of {out[0]}: {_shape(came)} becomes {_shape(out)}. "
             "A view(-1, ...) does that when the rest of the shape is not what it was written for; use flatten(x, 1)."
         )
         return Broken(layer, step.path, "batch", message)
-    message = f"{_at(step)} stands {between} and was not promised."
+    message = f"{_begin(_at(step))} stands {between} and was not promised."
     if came and out and came != out:
         message += f" It makes {_shape(out)} of {_shape(came)}"
         message += ", and so hides what is wrong before it." if step.kind.startswith("Adaptive") else "."
@@ -771,7 +775,7 @@ def _changed(pairs: Sequence[Pair], place: int, batch: int, found: bool) -> Brok
     if not differences:
         return None if found else _other_shape(promise, step, batch)
     words = [_WORDS[name](promise, step, *values) for name, values in differences.items()]
-    message = f"{promise.name} ({step.path or step.kind}) {'; '.join(words)}."
+    message = f"{promise.name} ({_at(step)}) {'; '.join(words)}."
     gives = (step.output_shape or ())[1:]
     if len(gives) == len(promise.output_shape) == 3 and gives != promise.output_shape:
         message += f" It gives {_by(gives)} instead of {_by(promise.output_shape)}."

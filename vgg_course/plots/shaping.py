@@ -28,10 +28,11 @@ def cause_and_complaint(cases: Mapping[str, BrokenPromises]) -> Axes:
         promised = [(place[grid.layer], grid.promised) for grid in found.grids]
         real = [(place[grid.layer], grid.found, grid.promised) for grid in found.grids if grid.found is not None]
         ax.plot(*zip(*promised, strict=True), "o-", color=palette.CONTEXT, linewidth=1, markersize=7, fillstyle="none")
-        ax.plot([x for x, *_ in real], [side for _, side, _ in real], "x", color=palette.CONVOLUTION, markersize=6)
         for x, side, right in real:
+            color = palette.CONVOLUTION if side == right else palette.HIGHLIGHT
+            ax.plot(x, side, "x", color=color, markersize=6)
             if side != right:
-                ax.annotate(f"{side}", (x, side), (0, 5), textcoords="offset points", ha="center", fontsize=8)
+                ax.annotate(f"{side}", (x, side), (4, 4), textcoords="offset points", fontsize=8)
         top = 1.9 * max(grid.promised for grid in found.grids)
         cause = place[found.first.layer]
         ax.axvline(cause, color=palette.HIGHLIGHT, linewidth=1.2, linestyle="--", zorder=0)
