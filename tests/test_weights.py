@@ -304,11 +304,12 @@ def test_the_same_faults_are_found_in_a_file(tmp_path):
     assert "another width" in refused(path)
 
 
-@pytest.mark.parametrize(("theirs", "their_norm"), [(name, bn) for name in CONFIGURATIONS for bn in (False, True)])
 @pytest.mark.parametrize(("ours", "our_norm"), [("D", False), ("A", True)])
+@pytest.mark.parametrize("their_norm", [False, True])
+@pytest.mark.parametrize("theirs", CONFIGURATIONS)
 def test_another_configuration_is_recognized_by_its_tensors(theirs, their_norm, ours, our_norm):
     if (theirs, their_norm) == (ours, our_norm):
-        pytest.skip("the right one")
+        return  # the right one
     model, source = made(ours, batch_norm=our_norm), made(theirs, width=1 / 32, batch_norm=their_norm).state_dict()
     yes = {False: "without", True: "with"}
     for part in (None, "features"):
