@@ -16,6 +16,7 @@ from vgg_course.plots.convolving import (
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
+from vgg_course.plots.pretraining import by_start, pull_by_layer
 from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
@@ -29,6 +30,7 @@ __all__ = [
     "answers",
     "bars",
     "both_ways",
+    "by_start",
     "cause_and_complaint",
     "companies",
     "confusion_matrix",
@@ -46,6 +48,7 @@ __all__ = [
     "one_gradient_back",
     "one_output_value",
     "overlapping_windows",
+    "pull_by_layer",
     "relative_gradients",
     "row_as_window",
     "score_maps",
