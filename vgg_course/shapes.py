@@ -510,7 +510,8 @@ class BrokenPromises:
         if self.complaint is None:
             lines.append("No layer complains.")
         else:
-            where = f"{self.complains}, {self.late} layers later" if self.late else self.complains or "the model"
+            later = f", {self.late} layer{'s' * (self.late > 1)} later" if self.late else ""
+            where = f"{self.complains}{later}" if self.complains else "the model"
             lines.append(f"The complaint comes from {where}: {self.complaint}")
         return "\n".join(lines)
 
@@ -775,7 +776,7 @@ def _changed(pairs: Sequence[Pair], place: int, batch: int, found: bool) -> Brok
     if not differences:
         return None if found else _other_shape(promise, step, batch)
     words = [_WORDS[name](promise, step, *values) for name, values in differences.items()]
-    message = f"{promise.name} ({_at(step)}) {'; '.join(words)}."
+    message = f"{promise.name}, {_at(step)}, {'; '.join(words)}."
     gives = (step.output_shape or ())[1:]
     if len(gives) == len(promise.output_shape) == 3 and gives != promise.output_shape:
         message += f" It gives {_by(gives)} instead of {_by(promise.output_shape)}."
@@ -806,10 +807,10 @@ def _other_shape(promise: _Promise, step: Step, batch: int) -> Broken | None:
         words = (
             f"gets a batch of {step.input_shape[0]}, and {batch} images went in. Use flatten(x, 1), never view(-1, ...)"
         )
-        return Broken(promise.name, step.path, "batch", f"{promise.name} ({_at(step)}) {words}.")
+        return Broken(promise.name, step.path, "batch", f"{promise.name}, {_at(step)}, {words}.")
     if step.output_shape[1:] != promise.output_shape and prod(step.output_shape[1:]) != prod(promise.output_shape):
         words = f"gives {_by(step.output_shape[1:])} instead of {_by(promise.output_shape)}"
-        return Broken(promise.name, step.path, "shape", f"{promise.name} ({_at(step)}) {words}.")
+        return Broken(promise.name, step.path, "shape", f"{promise.name}, {_at(step)}, {words}.")
     return None
 
 
@@ -838,7 +839,7 @@ _WORDS = {
     "channels": lambda p, s, promised, found: f"gives {found} channels instead of {promised}",
     "features": lambda p, s, promised, found: f"gives {found:,} features instead of {promised:,}",
     "takes": lambda p, s, promised, found: (
-        f"is built for {found:,} {'features' if s.kind == 'Linear' else 'channels'} instead of {promised:,}"
+        f"takes {found:,} {'feature' if s.kind == 'Linear' else 'channel'}{'s' * (found > 1)} instead of {promised:,}"
     ),
     "settings": lambda p, s, promised, found: f"has {found}",
     "parameters": _parameter_words,
