@@ -155,7 +155,7 @@ def look_inside(model: nn.Module, inputs: Tensor) -> Inside:
         if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.Linear):
             module.register_forward_pre_hook(arrive)  # now: an in-place ReLU overwrites later what is here
             module.register_forward_hook(record)
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng([]):  # dropout may throw dice
         answers = copy(inputs)
     return Inside(tuple(steps), len(inputs), answers)
 
@@ -401,7 +401,7 @@ class Room:
     original: Callable[[], nn.Module] | None = None
     trained: bool = False
     size: int = 64
-    per_class: int = 40
+    per_class: int = 30
 
 
 def _right_d(size: int = 64) -> VGG:
@@ -566,16 +566,18 @@ def visit(number: int) -> Exhibit:
         ValueError: there is no such room.
     """
     room = _room(number)
-    exhibit = _exhibit(number, room.found(), room.found_prepare)
-    if room.original:
-        exhibit.original = _exhibit(number, room.original(), room.right_prepare)
+    with torch.random.fork_rng([]):  # building a net throws dice, even if its weights are replaced at once
+        exhibit = _exhibit(number, room.found(), room.found_prepare)
+        if room.original:
+            exhibit.original = _exhibit(number, room.original(), room.right_prepare)
     return exhibit
 
 
 def cured(number: int) -> Exhibit:
     """The exhibit of room ``number`` with its bug taken out: what ``check.cured`` compares yours with."""
     room = _room(number)
-    return _exhibit(number, room.right(), room.right_prepare)
+    with torch.random.fork_rng([]):
+        return _exhibit(number, room.right(), room.right_prepare)
 
 
 def _room(number: int) -> Room:

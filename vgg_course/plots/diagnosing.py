@@ -54,10 +54,13 @@ def companies(classes: Sequence[str], batches: Mapping[str, Sequence[float]], al
     statistics: squares."""
     ax = plt.subplots(figsize=(7.5, 3.2))[1]
     places = range(len(classes))
-    for name, values in batches.items():
-        values = [float(value) for value in values]
+    lines = {name: [float(value) for value in values] for name, values in batches.items()}
+    gap = 0.07 * (max(map(max, lines.values())) - min(map(min, lines.values())))
+    height = float("-inf")
+    for name, values in sorted(lines.items(), key=lambda line: line[1][-1]):
         ax.plot(places, values, "o-", color=palette.HIGHLIGHT, linewidth=0.8, markersize=6)
-        ax.text(len(classes) - 0.9, values[-1], name, ha="left", va="center", fontsize=9)
+        height = max(values[-1], height + gap)  # labels stay readable where lines meet
+        ax.text(len(classes) - 0.9, height, name, ha="left", va="center", fontsize=9)
     ax.plot(places, [float(v) for v in alone], "s", color=palette.CONVOLUTION, markersize=9, markerfacecolor="none")
     ax.text(-0.1, float(alone[0]), "evaluation mode", ha="right", va="center", fontsize=9)
     ax.axhline(0, color=palette.CONTEXT, linewidth=0.8)
