@@ -240,7 +240,12 @@ def trained() -> tuple[VGG, VGG]:
     nothing = Split(split.images[:0], split.labels[:0])
     data = _Pictures(split, nothing, nothing, synthetic.CLASSES, "drawn by code and tinted", is_drawn=True)
     normed = vgg("A", **SMALL, batch_norm=True, initialization="he", generator=_seeded(0))
-    fit(normed, data, epochs=6, batch_size=32, learning_rate=0.05, label_smoothing=0.0, precision="float32")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so that it comes out alike on every machine, or nearly so
+    try:
+        fit(normed, data, epochs=6, batch_size=32, learning_rate=0.05, label_smoothing=0.0, precision="float32")
+    finally:
+        torch.set_num_threads(threads)
     normed.to(memory_format=torch.contiguous_format).eval()
     return normed, _without_norms(normed)
 
