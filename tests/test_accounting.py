@@ -19,7 +19,7 @@ from vgg_course.accounting import (
     training_memory,
 )
 from vgg_course.configuration import CONFIGURATIONS, Configuration
-from vgg_course.model import VGG, vgg
+from vgg_course.model import vgg
 
 PARAMETERS = {
     "A": 132_863_336,
@@ -323,7 +323,7 @@ def test_the_measured_peak_of_a_training_step_lies_within_two_percent_below_the_
 def test_two_thousand_random_plain_networks_agree_with_torch(monkeypatch):
     for kind in (torch.nn.Conv2d, torch.nn.Linear):
         monkeypatch.setattr(kind, "reset_parameters", lambda self: None)  # weights without numbers need no start
-    monkeypatch.setattr(VGG, "initialize", lambda self, generator: None)
+    monkeypatch.setattr("vgg_course.model.initialize", lambda model, scheme, generator: None)
     draw = random.Random(0)
     for _ in range(2000):
         words = random_words(draw)

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import pytest
 import torch
@@ -238,3 +239,11 @@ def test_images_that_are_too_small_are_refused_with_the_rule(shape):
     dense = made().to_convolutional()
     with pytest.raises(ValueError, match=r"H and W of at least 64, .*It got \([\d, ]*\).*smaller input_size"):
         dense(torch.zeros(shape, dtype=torch.float64))
+
+
+def test_a_model_can_be_copied_and_pickled_after_its_configuration_was_asked_for_a_layer():
+    model = vgg("A", input_size=32, width=1 / 8)
+    assert model.configuration["pool5"].output_shape == (64, 1, 1)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin.configuration == model.configuration
+        assert torch.equal(twin.features[0].weight, model.features[0].weight)

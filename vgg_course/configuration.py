@@ -317,7 +317,7 @@ class Configuration:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Layer]:
-        return MappingProxyType({layer.name: layer for layer in self.layers})
+        return {layer.name: layer for layer in self.layers}  # no proxy: a model that holds this can be copied
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of that name, as in ``CONFIGURATIONS["D"]["conv3_2"]``."""

@@ -50,12 +50,6 @@ DIAGNOSES: Mapping[str, str] = MappingProxyType(
 # --- looking inside ---
 
 
-def copied(model: nn.Module) -> nn.Module:
-    """A copy with weights, statistics and modes of its own. Configurations never change: copies share them."""
-    shared = {id(m.configuration): m.configuration for m in model.modules() if hasattr(m, "configuration")}
-    return deepcopy(model, shared)
-
-
 @dataclass(frozen=True)
 class Step:
     """A convolution, pool or fully-connected layer as it ran: shapes without the batch, and what entered it."""
@@ -150,7 +144,7 @@ def look_inside(model: nn.Module, inputs: Tensor) -> Inside:
         x = arguments[0]
         entering[module] = (tuple(x.shape[1:]), x.min().item(), x.std().item())
 
-    copy = copied(model)  # batch norms in training mode write when they are asked
+    copy = deepcopy(model)  # batch norms in training mode write when they are asked
     for module in copy.modules():
         if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.Linear):
             module.register_forward_pre_hook(arrive)  # now: an in-place ReLU overwrites later what is here
@@ -189,7 +183,7 @@ class Exhibit:
 
     def accuracy(self) -> float:
         """The share of ``images`` that it gets right, all in one batch, on a copy of the model."""
-        return accuracy(replace(self, model=copied(self.model))(self.images), self.labels)
+        return accuracy(replace(self, model=deepcopy(self.model))(self.images), self.labels)
 
     def inside(self) -> Inside:
         """What runs, layer by layer, when it is asked about ``images``."""
@@ -342,7 +336,7 @@ def _never_in_eval_mode() -> VGG:
 
 
 def _plain() -> VGG:
-    return copied(trained()[1])
+    return deepcopy(trained()[1])
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from math import e, log, sqrt
 
@@ -43,12 +44,12 @@ def _same_dice() -> Iterator[None]:
 def _answers(exhibit: Exhibit, images: Tensor) -> Tensor:
     """What it says, asked without leaving a trace."""
     with _same_dice():
-        return replace(exhibit, model=museum.copied(exhibit.model))(images)
+        return replace(exhibit, model=deepcopy(exhibit.model))(images)
 
 
 def _accuracy_with(exhibit: Exhibit, change: Callable[[Exhibit], Exhibit]) -> float:
     with _same_dice():
-        return change(replace(exhibit, model=museum.copied(exhibit.model))).accuracy()
+        return change(replace(exhibit, model=deepcopy(exhibit.model))).accuracy()
 
 
 def _prepared(then: Callable[[Tensor], Tensor]) -> Callable[[Exhibit], Exhibit]:
@@ -148,7 +149,7 @@ def _vanishing(exhibit: Exhibit) -> Finding:
 def _repeated(exhibit: Exhibit) -> float:
     """The largest change of an answer when the same batch is asked about twice."""
     with _same_dice():
-        model = museum.copied(exhibit.model)
+        model = deepcopy(exhibit.model)
         first, second = (replace(exhibit, model=model)(exhibit.images) for _ in range(2))
     return (first - second).abs().max().item()
 
@@ -446,10 +447,10 @@ def _structure(number: int, repaired: Exhibit) -> str:
             return f"its tensor {name} should be of shape {ours[name]}; {there}." + _still_there(number, repaired)
     if extra := [name for name in theirs if name not in ours]:
         return f"it has tensors that the right net has not: {', '.join(extra)}." + _still_there(number, repaired)
-    copy = museum.copied(repaired.model).eval()
-    copy.load_state_dict(reference.state_dict())
+    twin = deepcopy(repaired.model).eval()
+    twin.load_state_dict(reference.state_dict())
     images = museum.pictures(2, seed=8, size=museum.ROOMS[number].size).images
-    asked = replace(museum.cured(number), model=copy)
+    asked = replace(museum.cured(number), model=twin)
     right, mine = museum.cured(number)(images), asked(images)
     if mine.shape == right.shape and torch.allclose(mine, right, rtol=1e-3, atol=1e-4 * right.abs().max().item()):
         return ""
