@@ -1,13 +1,13 @@
 """First weights: what a scheme draws, what theory says of it, what is measured, and the paper's copy."""
 
-from math import sqrt
+from math import log, prod, sqrt
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from vgg_course import paper
+from vgg_course import paper, results
 from vgg_course.configuration import CONFIGURATIONS, Configuration
 from vgg_course.initialization import (
     SCHEMES,
@@ -388,3 +388,85 @@ def test_a_layer_that_the_deeper_net_lacks_is_named():
     other = vgg(Configuration.parse("conv3-8 maxpool conv3-16 maxpool conv3-32 FC-10", input_size=32))
     with pytest.raises(ValueError, match=r"the deeper net has no layer conv3_2; it has conv1_1, pool1"):
         copy_shallow(net("A"), other)
+
+
+# --- the full-size measurement ---
+
+SCHEMES_IN_ORDER = ("paper", "std-0.01", "glorot", "he", "torchvision", "torch")
+REFERENCE = {  # the course's reference, "init against trainability": two smooth images, one seed, two digits
+    ("A", "pixel", "logits"): (1.0e8, 1.4e-3, 1.43, 20.3, 3.6, 0.016),
+    ("A", "pixel", "loss"): (2.5e8, 6.907, 8.0, 62.5, 11.1, 6.893),
+    ("A", "pixel", "relative_gradient"): (None, 0.12, None, None, None, None),
+    ("D", "pixel", "logits"): (3.8e10, 3.3e-6, 0.19, 13.4, 2.9, 0.0098),
+    ("D", "unit", "logits"): (4.5e8, 4.5e-8, 2.8e-3, 0.19, 0.040, 0.0097),
+    ("D", "pixel", "relative_gradient"): (5e10, 3.6e-4, 0.66, 81, 12.6, 7.2e-5),
+    ("D", "unit", "relative_gradient"): (8e8, 5.1e-6, 0.0125, 0.78, 0.16, 1.5e-6),
+}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return results.load("initialization_signal")
+
+
+def distances(measured):
+    """How many spreads each value of the reference lies from our mean. It has two digits, so 5 % are forgiven."""
+    for (letter, scale, part), row in REFERENCE.items():
+        for scheme, value in zip(SCHEMES_IN_ORDER, row, strict=True):
+            if value is not None:
+                found = measured["nets"][letter][scale][scheme][part]
+                apart = max(0.0, abs(log(value / found["mean"])) - 0.05)
+                yield (letter, scale, part, scheme), apart and apart / log(found["factor"])
+
+
+def test_the_reference_lies_within_the_stated_spread(measured):
+    found = dict(distances(measured))
+    assert len(found) == 37
+    assert {key: spreads for key, spreads in found.items() if spreads > 2} == {}
+    assert sum(spreads <= 1 for spreads in found.values()) >= 0.6 * len(found)
+
+
+def test_every_scheme_was_measured_in_both_nets_at_both_scales_with_every_seed(measured):
+    assert len(measured["seeds"]) >= 5
+    for letter, depth in (("A", 11), ("D", 16)):
+        for scale in ("pixel", "unit"):
+            found = measured["nets"][letter][scale]
+            assert {*found} == {*SCHEMES, "he_bn"}
+            for entry in found.values():
+                for part in ("loss", "logits", "relative_gradient"):
+                    assert entry[part]["n"] == len(entry[part]["values"]) == len(measured["seeds"])
+                    mean = prod(entry[part]["values"]) ** (1 / entry[part]["n"])
+                    assert entry[part]["mean"] == pytest.approx(mean, rel=1e-3)
+                assert len(entry["layers"]) == depth
+                assert entry["layers"]["conv1_1"]["relative_gradient"]["mean"] == entry["relative_gradient"]["mean"]
+
+
+def test_no_run_with_the_literal_initialization_survives_the_first_step(measured):
+    training = measured["literal_training"]
+    assert training["learning_rate"] == paper.TRAINING["learning_rate"]
+    assert training["momentum"] == paper.TRAINING["momentum"]
+    for runs in training["losses"].values():
+        assert len(runs) == len(training["seeds"]) >= 3
+        assert all(len(losses) == 2 and losses[0] > 1e6 and losses[1] is None for losses in runs)
+    pixel, unit = (training["losses"][scale] for scale in ("pixel", "unit"))  # the reference: 4.8e8 and 7.4e6
+    assert min(losses[0] for losses in pixel) < 4.8e8 < max(losses[0] for losses in pixel)
+    assert min(losses[0] for losses in unit) < 7.4e6 < max(losses[0] for losses in unit)
+
+
+def test_only_the_net_a_passes_a_gradient_from_one_hundredth(measured):
+    share = {letter: measured["nets"][letter]["pixel"]["std-0.01"]["relative_gradient"] for letter in "AD"}
+    assert min(share["A"]["values"]) > 100 * max(share["D"]["values"])
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_one_seed_measured_again_gives_what_is_stored(measured, seed):
+    from experiments.initialization_signal import BATCH, batch
+
+    model = vgg("A", initialization="std-0.01", generator=seeded(seed))
+    found = signal(model, *batch(BATCH, seed))
+    stored = measured["nets"]["A"]["unit"]["std-0.01"]
+    assert found.logits == pytest.approx(stored["logits"]["values"][seed], rel=1e-2)
+    assert found["conv1_1"].relative_gradient == pytest.approx(stored["relative_gradient"]["values"][seed], rel=1e-2)
+    for layer in found:
+        entry = stored["layers"][layer.name]["output"]
+        assert abs(log(layer.output / entry["mean"])) < 3 * log(entry["factor"])
