@@ -63,6 +63,8 @@ class Start:
     keeps_gain: bool = True
     scheme: str = "he"
     copied: tuple[str, ...] = ()  # kinds of layers
+    unit: bool = False  # pixels over their deviation
+    weight_decay: float = WEIGHT_DECAY
 
 
 STARTS = {
@@ -71,11 +73,13 @@ STARTS = {
     "D_copied": Start("D", "D, seven layers from the trained A, the rest as in D_random", copied=("conv", "fc")),
     "D_glorot": Start("D", "D, Glorot", deviation=None, scheme="glorot"),
     "D_he": Start("D", "D, He", deviation=None, scheme="he"),
+    "D_he_unit": Start("D", "D, He, pixels over their deviation", deviation=None, scheme="he", unit=True),
     "D_torch": Start("D", "D, torch's default", deviation=None, scheme="torch"),
     "A_literal": Start("A", "A, variance 0.01", deviation=LITERAL),
     "D_literal": Start("D", "D, variance 0.01", deviation=LITERAL),
     "D_copied_conv": Start("D", "D, only the four convolutions from the trained A", 3, copied=("conv",)),
     "D_copied_fc": Start("D", "D, only the three fully-connected layers from the trained A", 3, copied=("fc",)),
+    "D_random_no_decay": Start("D", "D, deviation 0.01, no weight decay", 3, weight_decay=0.0),
     "A_narrow": Start("A", "A, deviation 0.01 in the narrow net", 3, keeps_gain=False),
 }
 CORE = ("A_random", "D_random", "D_copied", "D_glorot", "D_he", "D_torch", "A_literal", "D_literal")
@@ -136,13 +140,13 @@ def _weighted(net: VGG) -> dict[str, nn.Module]:
 def run(start: Start, seed: int, data: Dataset, shallow: VGG | None = None) -> tuple[dict, VGG]:
     """Train one net for EPOCHS epochs, or until its loss is no number."""
     net, copied = begin(start, seed, shallow)
-    pixels = preprocessing(data)
+    pixels = preprocessing(data, start.unit)
     probe = torch.Generator().manual_seed(0)
     probed = torch.randperm(len(data.train), generator=probe)[:PROBED]
     before = by_layer(net, pixels(data.train.images[probed]), data.train.labels[probed])
     generator = torch.Generator().manual_seed(1000 + seed)  # order and flips
     torch.manual_seed(2000 + seed)  # dropout
-    sgd = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    sgd = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=start.weight_decay)
     kept: dict[str, list[float]] = {
         key: [] for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     }
@@ -184,10 +188,15 @@ def run(start: Start, seed: int, data: Dataset, shallow: VGG | None = None) -> t
     return result, net
 
 
-def preprocessing(data: Dataset) -> Callable[[Tensor], Tensor]:
-    """The paper's: the mean color off, and nothing else. Pixels stay at the scale of 0 to 255."""
+def preprocessing(data: Dataset, unit: bool = False) -> Callable[[Tensor], Tensor]:
+    """The paper's: the mean color off, and nothing else; pixels stay at the scale of 0 to 255. Or today's, if ``unit``."""
     mean = (255 * data.mean)[:, None, None]
-    return lambda images: (images.float() - mean).contiguous(memory_format=torch.channels_last)
+
+    def pixels(images: Tensor) -> Tensor:
+        images = data.normalize(images) if unit else images.float() - mean
+        return images.contiguous(memory_format=torch.channels_last)
+
+    return pixels
 
 
 def correct(logits: Tensor, labels: Tensor) -> int:
