@@ -104,8 +104,9 @@ def _transfer(address: str, path: Path, limits: Limits) -> None:
         if "text/html" in answer.headers.get("Content-Type", ""):
             raise DownloadError("sent a web page instead of the data (does this network want you to log in?)")
         with open(path, "r+b" if start else "wb") as file:
-            file.seek(start)
-            file.truncate()
+            if start:
+                file.seek(start)
+                file.truncate()
             here = _receive(answer, file, start, total, f"CIFAR-10 from {host(address)}", limits)
     if here < total:
         raise _BrokenError(f"broke off after {here:,} of {total:,} bytes")
