@@ -184,7 +184,7 @@ def test_data_names_what_is_damaged(server, capsys):
     file = sources.cache_folder() / sources.FILE
     file.write_bytes(bytes(file.stat().st_size))
     assert cli.main(["data", "verify"]) == 2
-    assert f"{file} is damaged: other pixels in class airplane" in capsys.readouterr().err
+    assert f"{file} cannot be used: other pixels in class airplane" in capsys.readouterr().err
     assert cli.main(["data", "fetch"]) == 0  # the remedy that was named
     assert cli.main(["data", "verify"]) == 0
 

@@ -111,7 +111,7 @@ def test_a_damaged_folder_is_an_error_and_no_reason_to_draw(given):
     path = given / sources.FOLDER / "data_batch_3"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(
-        DataError, match=r"cifar-10-batches-py is damaged: data_batch_3 cannot be read .* Copy it again"
+        DataError, match=r"cifar-10-batches-py cannot be used: data_batch_3 cannot be read .* Copy it again"
     ):
         reduced_cifar10(**FEW)
 
@@ -150,7 +150,7 @@ def test_a_damaged_cache_is_fetched_anew_and_says_so(server, capsys):
     damage(1000)
     again = reduced_cifar10(**FEW)
     assert torch.equal(again.train.images, good.train.images)
-    assert "cifar-10.uint8 is damaged: other pixels in class airplane" in capsys.readouterr().out
+    assert "cifar-10.uint8 cannot be used: other pixels in class airplane" in capsys.readouterr().out
     assert [path for path, _ in server.asked] == ["official", "official"]
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_cache_without_a_network_is_an_error(server, monkeypatch):
     reduced_cifar10(**FEW)
     damage(1000)
     monkeypatch.setenv("VGG_COURSE_OFFLINE", "1")
-    with pytest.raises(DataError, match=r"is damaged.*Fetch it anew: vgg-course data fetch"):
+    with pytest.raises(DataError, match=r"cannot be used.*Fetch it anew: vgg-course data fetch"):
         reduced_cifar10(**FEW)
 
 

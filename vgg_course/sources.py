@@ -30,7 +30,7 @@ from typing import BinaryIO
 
 from vgg_course import cifar10, containers, transfer
 from vgg_course.cifar10 import DataError
-from vgg_course.progress import duration
+from vgg_course.progress import Progress, duration
 from vgg_course.transfer import DownloadError, TooSlowError
 
 FOLDER = "cifar-10-batches-py"
@@ -148,7 +148,7 @@ def read(source: Source, names: Sequence[str] = cifar10.CLASSES) -> dict[str, by
             return cifar10.arranged(containers.batch_folder(place), names)
         return cifar10.read(place, names)
     except (DataError, OSError) as error:
-        raise DataError(f"{place} is damaged: {error}. {remedy}.") from None
+        raise DataError(f"{place} cannot be used: {error}. {remedy}.") from None
 
 
 def fetch() -> None:
@@ -251,12 +251,21 @@ def _blocks(copy: Copy, workplace: Path, limits: transfer.Limits) -> dict[str, b
     for last in (False, True):
         pieced = [transfer.download(address, path, limits) for address, path in files.items()]
         try:
-            return cifar10.arranged(copy.reader(*files.values()))
+            return cifar10.arranged(_counted(copy.reader(*files.values())))
         except DataError as error:
             for path in files.values():
                 path.unlink()
             if last or not any(pieced):
                 raise DownloadError(f"sent something else: {error}") from None
+
+
+def _counted(images: Iterator[containers.Image]) -> Iterator[containers.Image]:
+    """The same images, with a bar that shows how far the reader is: decoding pictures takes a while."""
+    total = len(cifar10.CLASSES) * sum(cifar10.PER_CLASS.values())
+    with Progress("unpacking", total) as progress:
+        for done, image in enumerate(images, 1):
+            progress.show(done, f"{done:,} of {total:,} images")
+            yield image
 
 
 def _name(address: str) -> str:
