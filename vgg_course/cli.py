@@ -59,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, metavar="FILE", help="save the trained weights here")
     train.set_defaults(run=_train)
 
+    data = commands.add_parser("data", help="CIFAR-10 on this machine: show, fetch, verify or delete it")
+    data.add_argument(
+        "action",
+        nargs="?",
+        choices=("show", "fetch", "verify", "delete"),
+        default="show",
+        help="show what is here (the default); fetch it into the cache; verify every image and label; delete the cache",
+    )
+    data.set_defaults(run=_data)
+
     doctor = commands.add_parser("doctor", help="look at this machine: versions, devices, data, disk, with remedies")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -147,6 +157,40 @@ def _save(model, data, history, path: Path) -> None:
     finally:
         half.unlink(missing_ok=True)
     print(f"saved {path}")
+
+
+def _data(options: argparse.Namespace) -> int:
+    from vgg_course import sources
+
+    if options.action == "delete":
+        print(f"{sources.delete() / 1e6:,.0f} MB deleted from the cache, {sources.cache_folder()}")
+        return 0
+    source = sources.locate()
+    if options.action == "fetch" and source.kind != "folder":
+        if sources.offline():
+            raise ValueError("VGG_COURSE_OFFLINE forbids the download; unset it.")
+        sources.fetch()
+        source = sources.locate()
+    print(f"{source}{f', in {source.folder}' if source.folder else ''}")
+    if options.action in ("fetch", "verify"):
+        if source.folder is None:
+            raise ValueError("there is no CIFAR-10 to verify; `vgg-course data fetch` gets it.")
+        images = sources.verify(source)
+        print(f"every pixel and label of its {images:,} images is right")
+    else:
+        print(_about_the_cache())
+    return 0
+
+
+def _about_the_cache() -> str:
+    from vgg_course import sources
+
+    size = sources.occupied(sources.cache_folder())
+    removal = ", `vgg-course data delete` removes it" if size else ""
+    return (
+        f"the cache is {sources.cache_folder()} ({size / 1e6:,.0f} MB{removal}; VGG_COURSE_CACHE names another folder)\n"
+        f"`vgg-course data fetch` asks, in this order: {', '.join(map(str, sources.COPIES))}"
+    )
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ from tiny images", 2009. Without a network and without a copy, pictures drawn by
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +14,13 @@ import torch
 from torch import Tensor
 
 from vgg_course import show, sources
-from vgg_course.sources import DataError, DownloadError, Source, locate
+from vgg_course.cifar10 import CLASSES as CIFAR10_CLASSES
+from vgg_course.cifar10 import PER_CLASS, DataError
+from vgg_course.sources import DownloadError, Source, locate
 
 __all__ = ["CIFAR10_CLASSES", "DataError", "Dataset", "Source", "Split", "locate", "reduced_cifar10"]
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-PER_CLASS = {"train": 5000, "test": 1000}  # what CIFAR-10 has
+Pool = dict[str, tuple[Tensor, Tensor]]  # of each class all training images and all test images
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,9 @@ def reduced_cifar10(
     validation_per_class: int = 0,
     seed: int = 0,
 ) -> Dataset:
-    """A part of CIFAR-10, from the first of: the folder VGG_COURSE_DATA, the cache, the official server, our own pen.
+    """A part of CIFAR-10, from the first of: the folder VGG_COURSE_DATA, the cache, a server, our own pen.
+
+    Which images these are depends on the arguments only, not on where they came from.
 
     Args:
         classes: which of the ten, in the order of the labels.
@@ -114,15 +116,15 @@ def reduced_cifar10(
     _check_count("train_per_class", train_per_class, 1, PER_CLASS["train"])
     _check_count("test_per_class", test_per_class, 1, PER_CLASS["test"])
     _check_count("validation_per_class", validation_per_class, 0, train_per_class - 1)
-    train, test, source, is_drawn = _load(classes, seed)
+    pool, source, is_drawn = _load(classes, seed)
     generator = torch.Generator().manual_seed(seed)
-    chosen = {name: torch.randperm(PER_CLASS["train"], generator=generator) for name in CIFAR10_CLASSES}
-    tested = {name: torch.randperm(PER_CLASS["test"], generator=generator) for name in CIFAR10_CLASSES}
+    train_order = {name: torch.randperm(PER_CLASS["train"], generator=generator) for name in CIFAR10_CLASSES}
+    test_order = {name: torch.randperm(PER_CLASS["test"], generator=generator) for name in CIFAR10_CLASSES}
     held, end = validation_per_class, train_per_class
     return Dataset(
-        _take(train, classes, {name: order[held:end] for name, order in chosen.items()}),
-        _take(train, classes, {name: order[:held] for name, order in chosen.items()}),
-        _take(test, classes, {name: order[:test_per_class] for name, order in tested.items()}),
+        _split([pool[name][0][train_order[name][held:end].sort().values] for name in classes]),
+        _split([pool[name][0][train_order[name][:held].sort().values] for name in classes]),
+        _split([pool[name][1][test_order[name][:test_per_class].sort().values] for name in classes]),
         classes,
         source,
         is_drawn,
@@ -147,43 +149,44 @@ def _check_count(name: str, value: int, least: int, most: int) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a whole number from {least} to {most} ({limit}).")
 
 
-def _take(pool: Split, classes: tuple[str, ...], chosen: dict[str, Tensor]) -> Split:
-    """Of each class the images with the chosen ranks, in the order of the pool; labels renumbered by ``classes``."""
-    images, labels = [], []
-    for label, name in enumerate(classes):
-        places = (pool.labels == CIFAR10_CLASSES.index(name)).nonzero().flatten()
-        places = places[chosen[name].sort().values]
-        images.append(pool.images[places])
-        labels.append(torch.full((len(places),), label))
+def _split(images: list[Tensor]) -> Split:
+    """One split from the images of each class, in the order of the labels."""
+    labels = [torch.full((len(some),), label) for label, some in enumerate(images)]
     return Split(torch.cat(images), torch.cat(labels))
 
 
 # --- reading ---
 
 
-def _load(classes: tuple[str, ...], seed: int) -> tuple[Split, Split, str, bool]:
-    """All images of CIFAR-10 (or of the stand-in), the line that says where from, and whether they are drawn."""
-    source, reason = locate(), None
-    if source.kind == "download":
+def _load(classes: tuple[str, ...], seed: int) -> tuple[Pool, str, bool]:
+    """All images of some classes, the line that says where from, and whether they are drawn."""
+    source, problem = locate(), ""
+    if source.folder:
         try:
-            source = Source("cache", sources.download())
+            return _read(source, classes), str(source), False
+        except DataError as error:
+            if source.kind == "folder" or sources.offline():
+                raise
+            print(f"{error} That is done now.", flush=True)
+    if not sources.offline():
+        try:
+            sources.fetch()
+            source = Source("cache", sources.cache_folder())
+            return _read(source, classes), str(source), False
         except DownloadError as error:
-            source, reason = Source("drawn"), f"drawn by code: {error}; {sources.HOW_TO_HELP}"
-    if source.kind == "drawn":
-        return *_drawn(classes, seed), reason or str(source), True
-    return _read(source, sources.TRAIN), _read(source, sources.TEST), str(source), False
+            problem = f"drawn by code, because CIFAR-10 could not be fetched: {error}; {sources.HOW_TO_HELP}"
+    return _drawn(classes, seed), problem or str(source), True
 
 
-def _read(source: Source, files: dict[str, str]) -> Split:
-    images, labels = [], []
-    for name, md5 in files.items():
-        batch = pickle.loads(sources.verified(source.folder / sources.FOLDER / name, md5), encoding="latin1")
-        images.append(torch.from_numpy(batch["data"]).view(-1, 3, 32, 32))
-        labels.append(torch.tensor(batch["labels"]))
-    return Split(torch.cat(images), torch.cat(labels))
+def _read(source: Source, classes: tuple[str, ...]) -> Pool:
+    images = {
+        name: torch.frombuffer(block, dtype=torch.uint8).view(-1, 3, 32, 32)
+        for name, block in sources.read(source, classes).items()
+    }
+    return {name: some.split(list(PER_CLASS.values())) for name, some in images.items()}
 
 
-def _drawn(classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
+def _drawn(classes: tuple[str, ...], seed: int) -> Pool:
     from vgg_course import synthetic
 
     for name in classes:
@@ -192,5 +195,7 @@ def _drawn(classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
                 f"CIFAR-10 is not here, and its stand-in has no {name!r}, only {', '.join(synthetic.CLASSES)}. "
                 f"To get CIFAR-10: go online, or {sources.HOW_TO_HELP}."
             )
-    train, test = synthetic.draw(PER_CLASS["train"], seed), synthetic.draw(PER_CLASS["test"], seed + 1)
-    return Split(train.images, train.labels), Split(test.images, test.labels)
+    drawn = [synthetic.draw(count, seed + number) for number, count in enumerate(PER_CLASS.values())]
+    return {
+        name: tuple(some.images[some.labels == synthetic.CLASSES.index(name)] for some in drawn) for name in classes
+    }

