@@ -44,10 +44,10 @@ def write(content: Mapping, path: Path) -> None:
         os.replace(half, path)
     except (OSError, RuntimeError) as error:  # when a disk is full, torch raises a RuntimeError of its own
         reason = error if isinstance(error, OSError) else error.__context__ or error
-        kept = "The checkpoint that was there is as before" if path.exists() else "Nothing was left behind"
+        kept = "What was there is as before" if path.exists() else "Nothing was left behind"
         raise CheckpointError(
-            f"the checkpoint {path} could not be written: {str(reason).splitlines()[0]}. {kept}. Make room, or name a "
-            "file in a folder that can be written; then the same call goes on from the last checkpoint."
+            f"{path} could not be written: {str(reason).splitlines()[0]}. {kept}. Make room, or name a file in a folder that "
+            "can be written."
         ) from error
     finally:
         half.unlink(missing_ok=True)
@@ -141,16 +141,15 @@ class Saved:
         self.run, self.path = run, Path(path).expanduser()
         if self.path.is_dir():
             raise CheckpointError(f"the checkpoint {self.path} is a folder; name a file, as {self.path / 'run.pt'}.")
+        if not self.path.parent.is_dir():
+            raise CheckpointError(f"there is no folder {self.path.parent} to keep {self.path.name} in; make it first.")
         self.identity = run.identity()
         self.start = digest(run.model.state_dict().values())  # of the model as it came
 
     def __str__(self) -> str:
         """For the end of an error message: what is left."""
         done = len(read(self.path)["state"]["epochs"])
-        return (
-            f"The checkpoint {self.path} has the state after epoch {done}, the last that was finished, and the model is back "
-            "there."
-        )
+        return f"{self.path} has the state after epoch {done}, the last good one, and the model is back there"
 
     def save(self) -> None:
         content = {"run": self.identity, "start": self.start, "state": self.run.state()}

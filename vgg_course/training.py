@@ -200,7 +200,9 @@ def fit(
                 if not saved:
                     raise
                 saved.go_back()
-                raise type(error)(f"{error} {saved}") from error
+                another = isinstance(error, TrainingError)
+                then = "a changed recipe is another run: give it another file" if another else "the same call goes on"
+                raise type(error)(f"{error} {saved}; {then}.") from error
     return run.history()
 
 
