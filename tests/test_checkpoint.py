@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,12 @@ def stop_at(monkeypatch):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"schedule": "plateau", "patience": 1}, {"momentum": 0.0}, {"shift": 0, "nesterov": False, "schedule": "constant"}],
+    [
+        {},
+        {"schedule": "plateau", "patience": 1},
+        {"momentum": 0.0},
+        {"shift": 0, "nesterov": False, "schedule": "constant"},
+    ],
     ids=lambda changes: changes.get("schedule", "one-cycle") + str(changes.get("momentum", "")),
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Killed])
@@ -70,10 +76,8 @@ def test_a_run_stopped_at_any_step_ends_as_if_it_had_not_been_bit_for_bit(file, 
     for n in range(1, 13):  # three epochs of four steps
         file.unlink(missing_ok=True)
         stop_at(n, error, before_update=n % 2 == 0)
-        try:
+        with suppress(Killed):
             assert fit(net(), dataset(), SHORT, seed=5, checkpoint=file, **changes).interrupted
-        except Killed:
-            pass
         stop_at.never()
         torch.rand(7)  # whatever the new process does before
         model = net()
@@ -203,7 +207,7 @@ def test_what_a_killed_run_left_half_written_is_swept_away(file):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 is of POSIX")
 def test_kill_minus_nine_at_random_moments_loses_nothing(tmp_path):
     done = subprocess.run(
-        [sys.executable, HERE / "killing.py", "12", str(tmp_path)],
+        [sys.executable, HERE / "killing.py", "30", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -318,7 +322,7 @@ def test_a_file_that_wants_to_run_code_is_refused_and_does_not(file, monkeypatch
     fit(net(), dataset(), SHORT, checkpoint=file)
     content = torch.load(file, weights_only=True)
     torch.save({**content, "start": Evil()}, file)
-    with pytest.raises(CheckpointError, match="code would have to run that stands in it. It was refused"):
+    with pytest.raises(CheckpointError, match="code would have to run that stands in it"):
         fit(net(), dataset(), SHORT, checkpoint=file)
     assert not Path("owned.txt").exists()
 
@@ -411,7 +415,10 @@ assert same(model, whole)
     )
     assert done.returncode == 0, done.stderr
     assert "run.pt could not be written: [Errno 27] File too large. What was there is as before." in done.stdout
-    assert "has the state after epoch 1, the last good one, and the model is back there; the same call goes on." in done.stdout
+    assert (
+        "has the state after epoch 1, the last good one, and the model is back there; the same call goes on."
+        in done.stdout
+    )
 
 
 # --- a loss that is no number ---

@@ -134,7 +134,9 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero_in_straight_lines
 
 def test_a_constant_learning_rate_stays_what_it_is():
     assert {Recipe(schedule="constant").learning_rate_at(t) for t in (0, 0.1, 1)} == {0.1}
-    assert {epoch.learning_rate for epoch in fit(net(), dataset(), SHORT, schedule="constant", learning_rate=0.01)} == {0.01}
+    assert {epoch.learning_rate for epoch in fit(net(), dataset(), SHORT, schedule="constant", learning_rate=0.01)} == {
+        0.01
+    }
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
@@ -146,8 +148,8 @@ def test_the_plateau_schedule_divides_when_pytorchs_does(patience, seed):
         optimizer, mode="max", factor=0.1, patience=patience - 1, threshold=0, min_lr=1e-3, eps=0
     )  # its patience counts the epochs that are forgiven; three divisions lead to its least rate
     recipe = Recipe(learning_rate=1.0, schedule="plateau", patience=patience)
-    for i, accuracy in enumerate(accuracies):
-        theirs.step(accuracy)
+    for i, value in enumerate(accuracies):
+        theirs.step(value)
         assert recipe.learning_rate_at(0.5, accuracies[: i + 1]) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 

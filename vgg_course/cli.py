@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (0)")
     train.add_argument("--output", type=Path, metavar="FILE", help="save the trained weights here")
     train.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="keep the state of every epoch here: the same command again goes on"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="keep the state of every epoch here: the same command again goes on",
     )
     train.set_defaults(run=_train)
 
