@@ -85,7 +85,7 @@ def refused(**call):
     try:
         fit(net(), dataset(), SHORT, **call)
     except (CheckpointError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}", getattr(error, "is_echo", False)
 
 
 def main(folder):

@@ -139,17 +139,12 @@ class Saved:
 
     def __init__(self, run: Run, path: str | os.PathLike) -> None:
         self.run, self.path = run, Path(path).expanduser()
-        if self.path.is_dir():
-            raise CheckpointError(f"the checkpoint {self.path} is a folder; name a file, as {self.path / 'run.pt'}.")
-        if not self.path.parent.is_dir():
-            raise CheckpointError(f"there is no folder {self.path.parent} to keep {self.path.name} in; make it first.")
         self.identity = run.identity()
         self.start = digest(run.model.state_dict().values())  # of the model as it came
 
     def __str__(self) -> str:
         """For the end of an error message: what is left."""
-        done = len(read(self.path)["state"]["epochs"])
-        return f"{self.path} has the state after epoch {done}, the last good one, and the model is back there"
+        return f"{self.path} has the state after epoch {self.done}, the last good one, and the model is back there"
 
     def save(self) -> None:
         content = {"run": self.identity, "start": self.start, "state": self.run.state()}
@@ -171,11 +166,16 @@ class Saved:
     def _restore(self, content: dict) -> None:
         try:
             self.run.restore(content["state"])
+            self.done = len(content["state"]["epochs"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError):
             raise _incomplete(self.path) from None
 
     def _found(self) -> dict | None:
         """What the file has, if it is of this run; None if there is nothing to go on with."""
+        if self.path.is_dir():
+            raise CheckpointError(f"the checkpoint {self.path} is a folder; name a file, as {self.path / 'run.pt'}.")
+        if not self.path.parent.is_dir():
+            raise CheckpointError(f"there is no folder {self.path.parent} to keep {self.path.name} in; make it first.")
         tidy(self.path)
         if not self.path.exists():
             return None

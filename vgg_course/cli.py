@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_ours(error):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        if not getattr(error, "is_echo", False):  # of many processes that train together, one tells it
+            print(f"error: {error}", file=sys.stderr)
         return 2
 
 
