@@ -1,4 +1,5 @@
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -131,14 +132,64 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero_in_straight_lines
     assert [recipe.learning_rate_at(t) for t in (0, 0.125, 0.25, 0.625, 1)] == pytest.approx([0, 0.2, 0.4, 0.2, 0])
 
 
+def test_a_constant_learning_rate_stays_what_it_is():
+    assert {Recipe(schedule="constant").learning_rate_at(t) for t in (0, 0.1, 1)} == {0.1}
+    assert {epoch.learning_rate for epoch in fit(net(), dataset(), SHORT, schedule="constant", learning_rate=0.01)} == {
+        0.01
+    }
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_plateau_schedule_divides_when_pytorchs_does(patience, seed):
+    accuracies = torch.rand(60, generator=torch.Generator().manual_seed(seed)).mul(20).round().div(20).tolist()
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="max", factor=0.1, patience=patience - 1, threshold=0, min_lr=1e-3, eps=0
+    )  # its patience counts the epochs that are forgiven; three divisions lead to its least rate
+    recipe = Recipe(learning_rate=1.0, schedule="plateau", patience=patience)
+    for i, value in enumerate(accuracies):
+        theirs.step(value)
+        assert recipe.learning_rate_at(0.5, accuracies[: i + 1]) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_on_a_plateau_of_validation_accuracy_the_rate_is_divided_by_ten_three_times_and_no_more(monkeypatch):
+    monkeypatch.setattr(training, "evaluate", lambda *_: training.Evaluation(12, 1.0, 0.5))  # the first is the best
+    history = fit(net(), dataset(), SHORT, epochs=8, schedule="plateau", patience=2, learning_rate=0.01)
+    rates = [epoch.learning_rate for epoch in history]
+    assert rates == pytest.approx([0.01] * 3 + [0.001] * 2 + [0.0001] * 2 + [0.00001])
+    assert Recipe(schedule="plateau", patience=1).learning_rate_at(1, [0.5] * 9) == pytest.approx(1e-4)
+
+
+def test_the_plateau_schedule_needs_validation_images():
+    with pytest.raises(ValueError, match="'plateau', and there are no validation images"):
+        fit(net(), dataset(validation=0), SHORT, schedule="plateau")
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_momentum_is_nesterovs_or_plain(nesterov):
+    """Two steps by hand, in float64, on one weight: v = 0.9 v + g, and w goes along v, or along g + 0.9 v."""
+    weight = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
+    model = nn.Module()
+    model.weight = weight
+    optimizer = training._optimizer(model, Recipe(learning_rate=0.1, weight_decay=0, nesterov=nesterov))
+    w, v = 1.0, 0.0
+    for g in (3.0, -1.0):
+        weight.grad = torch.full_like(weight, g)
+        optimizer.step()
+        v = 0.9 * v + g
+        w -= 0.1 * (g + 0.9 * v if nesterov else v)
+    assert weight.item() == pytest.approx(w)
+
+
 def test_every_image_is_used_once_an_epoch_in_batches_of_nearly_equal_size(monkeypatch):
     sizes, seen = [], []
     batch = training._Run.batch
 
-    def spy(self, chosen, epoch):
+    def spy(self, chosen, moves, epoch):
         sizes.append(len(chosen))
         seen.append(chosen)
-        return batch(self, chosen, epoch)
+        return batch(self, chosen, moves, epoch)
 
     monkeypatch.setattr(training._Run, "batch", spy)
     fit(net(), dataset(train=50), epochs=1, batch_size=16)
@@ -149,10 +200,10 @@ def test_every_image_is_used_once_an_epoch_in_batches_of_nearly_equal_size(monke
 def test_every_image_is_mirrored_in_every_second_epoch():
     data = dataset()
     run = training._Run(net(), data, Recipe(epochs=2, shift=0), 0, "float32")
-    everything = torch.arange(len(data.train))
-    first, second = (run.batch(everything, epoch) for epoch in (1, 2))
+    everything, nowhere = torch.arange(len(data.train)), torch.zeros(2, len(data.train))
+    first, second = (run.batch(everything, nowhere, epoch) for epoch in (1, 2))
     assert torch.equal(first, second.flip(3))
-    assert torch.equal(run.batch(everything, 3), first)
+    assert torch.equal(run.batch(everything, nowhere, 3), first)
 
 
 def test_reported_losses_are_means_over_images_not_over_batches():
@@ -176,6 +227,10 @@ def test_reported_losses_are_means_over_images_not_over_batches():
         ({"label_smoothing": 1.5}, r"label_smoothing is 1\.5"),
         ({"lr": 0.1}, "'lr' is no part of a recipe; it has epochs, batch_size"),
         ({"precision": "int8"}, "precision is 'int8'"),
+        ({"schedule": "cosine"}, "schedule is 'cosine'; it can be one-cycle, plateau, constant"),
+        ({"patience": 0}, "patience is 0"),
+        ({"nesterov": 1}, "nesterov is 1; it must be True or False"),
+        ({"shift": 8}, "shift is 8, too far for images of 8 pixels; at most 7 will do"),
     ],
 )
 def test_an_impossible_recipe_is_refused_by_name_value_and_rule(changes, words):
@@ -200,14 +255,70 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do():
     assert model.training
 
 
+def test_a_gpu_that_is_looked_at_every_20_steps_gets_the_same_run_and_the_step_at_which_it_broke(monkeypatch):
+    class Rarely(training._Run):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.look_every = 20  # as on a GPU
+
+    one, other, broken = net(), net(), net()
+    often = fit(one, dataset(), SHORT)
+    monkeypatch.setattr(training, "_Run", Rarely)
+    assert [replace(e, seconds=0) for e in fit(other, dataset(), SHORT)] == [replace(e, seconds=0) for e in often]
+    assert same(one, other)
+    with pytest.raises(TrainingError, match="at step 3 of 12"):
+        fit(nn.Sequential(BreaksAt(3), broken), dataset(), SHORT)
+
+
+class BreaksAt(nn.Module):
+    """Lets images through, until its n-th batch."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+
+    def forward(self, images):
+        self.n -= self.training
+        return images * math.nan if self.n == 0 else images
+
+
+def test_a_step_reads_nothing_back_and_copies_nothing_to_the_device(monkeypatch):
+    """On a GPU both would make the program wait. The device "meta" has no values: whoever reads one there fails."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Copies(TorchDispatchMode):
+        def __init__(self):
+            super().__init__()
+            self.found = []
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **kwargs or {})
+            devices = {a.device.type for a in args if isinstance(a, torch.Tensor) and a.ndim}
+            if isinstance(out, torch.Tensor) and devices - {out.device.type}:
+                self.found.append(str(function))
+            return out
+
+    run = training._Run(net().to("meta"), dataset(), SHORT, 0, "float32")
+    batches, copies = run.draw(1), Copies()
+    monkeypatch.setattr(Dataset, "normalize", lambda self, images: images.float())  # two copies of three numbers
+    first = next(batches)  # with it, all that chance decides in this epoch has gone to the device
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which knows no such device
+    with copies:
+        run.step(*first)
+        for batch in batches:
+            run.step(*batch)
+    assert copies.found == []
+    assert len(run.unread) == run.step_number == 4
+
+
 def test_ctrl_c_ends_training_and_keeps_what_was_learned(monkeypatch):
     step, taken = training._Run.step, []
 
-    def interrupted(self, images, labels):
+    def interrupted(self, *batch):
         if len(taken) == 6:  # in the second epoch: there are four steps in one
             raise KeyboardInterrupt
         taken.append(1)
-        return step(self, images, labels)
+        step(self, *batch)
 
     monkeypatch.setattr(training._Run, "step", interrupted)
     model, start = net().eval(), net()

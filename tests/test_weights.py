@@ -325,6 +325,17 @@ def test_torchvisions_vgg13_is_recognized_when_the_model_is_vgg16():
     assert "has the weights of configuration B without batch norm, but the model is configuration D" in refused(source)
 
 
+def test_a_flipped_bit_in_a_file_is_noticed(tmp_path):
+    path = tmp_path / "vgg.pt"
+    save(made(), path)
+    content = bytearray(path.read_bytes())
+    weight = made().features[0].weight.detach().numpy().tobytes()
+    place = bytes(content).index(weight[:64])  # inside the first tensor, as it lies in the file
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert "the checksum of" in refused(path)
+
+
 def test_pools_have_no_weights_but_a_saved_file_tells_them_apart(tmp_path):
     words = "conv3-4 {} conv3-8 maxpool FC-3"
     one, other = (VGG(Configuration.parse(words.format(p), input_size=16)) for p in ("maxpool", "maxpool3/s2/p1"))

@@ -26,17 +26,19 @@ def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     The same as padding with reflection and cropping. The shifts ``(B,)`` may be at most H - 1 and W - 1 pixels.
 
     Raises:
-        ValueError: a shift is larger than the image can be reflected.
+        ValueError: a shift is larger than the image can be reflected. (Shifts on a GPU are not looked at: it would stand
+            still meanwhile.)
     """
     height, width = images.shape[2:]
-    if len(images) and (down.abs().max() >= height or right.abs().max() >= width):
+    if len(images) and down.device.type == "cpu" and (down.abs().max() >= height or right.abs().max() >= width):
         raise ValueError(
             f"a shift of {int(max(down.abs().max(), right.abs().max()))} pixels is too far for images of "
             f"{height}x{width}; reflection reaches at most one pixel less than the image is long."
         )
-    rows = _reflect(torch.arange(height) - down[:, None], height).to(images.device)  # (B, H): where each row comes from
-    columns = _reflect(torch.arange(width) - right[:, None], width).to(images.device)  # (B, W)
-    batch = torch.arange(len(images), device=images.device)
+    device = images.device
+    batch, down, right = torch.arange(len(images), device=device), down.to(device), right.to(device)
+    rows = _reflect(torch.arange(height, device=device) - down[:, None], height)  # (B, H): where each row comes from
+    columns = _reflect(torch.arange(width, device=device) - right[:, None], width)  # (B, W)
     moved = images[batch[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
     return moved.permute(0, 3, 1, 2)  # (B, C, H, W)
 

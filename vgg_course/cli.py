@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_ours(error):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        if not getattr(error, "is_echo", False):  # of many processes that train together, one tells it
+            print(f"error: {error}", file=sys.stderr)
         return 2
 
 
@@ -52,11 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     count.set_defaults(run=_count)
 
     train = commands.add_parser(
-        "train", help="train a small VGG on reduced CIFAR-10, in about a minute on two CPU cores"
+        "train",
+        help="train a small VGG on reduced CIFAR-10, in about a minute on two CPU cores",
+        epilog="On many GPUs or cores: torchrun --nproc_per_node=N -m vgg_course train ...",
     )
     train.add_argument("--epochs", type=int, help="passes over the training images (the course's recipe)")
     train.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (0)")
     train.add_argument("--output", type=Path, metavar="FILE", help="save the trained weights here")
+    train.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="keep the state of every epoch here: the same command again goes on",
+    )
     train.set_defaults(run=_train)
 
     data = commands.add_parser("data", help="CIFAR-10 on this machine: show, fetch, verify or delete it")
@@ -103,15 +112,27 @@ def _count(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     if options.output and (problem := _unwritable(options.output)):
         raise ValueError(problem)  # now, not after a minute of training
+    from vgg_course.distributed import joined
+
+    with joined():
+        return _train_together(options)
+
+
+def _train_together(options: argparse.Namespace) -> int:
+    """In every process that torchrun started; the first alone fetches data, prints, judges and writes."""
     from vgg_course.data import reduced_cifar10
+    from vgg_course.distributed import on_first, rank
     from vgg_course.recipes import small_vgg
     from vgg_course.training import QUICK, best_device, evaluate, fit
 
     recipe = QUICK if options.epochs is None else replace(QUICK, epochs=options.epochs)
-    data = reduced_cifar10(validation_per_class=500)
-    print(data, flush=True)
+    data = on_first(lambda: reduced_cifar10(validation_per_class=500))
     model = small_vgg(len(data.classes), options.seed).to(best_device())
-    history = fit(model, data, recipe, seed=options.seed)
+    if rank() == 0:
+        print(data, flush=True)
+    history = fit(model, data, recipe, seed=options.seed, checkpoint=options.checkpoint)
+    if rank() > 0:
+        return 0
     print(history)
     if options.output:
         _save(model, data, history, options.output)
@@ -135,7 +156,7 @@ def _unwritable(path: Path) -> str | None:
 
 def _save(model, data, history, path: Path) -> None:
     """All or nothing: a file that is there is whole. Plain types only, so that ``torch.load`` reads it safely."""
-    import torch
+    from vgg_course.checkpoint import write
 
     content = {
         "state_dict": {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()},
@@ -150,12 +171,7 @@ def _save(model, data, history, path: Path) -> None:
         "seed": history.seed,
         "epochs": [asdict(epoch) for epoch in history],
     }
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        torch.save(content, half)
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    write(content, path)
     print(f"saved {path}")
 
 

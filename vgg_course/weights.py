@@ -26,6 +26,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor
 
+from vgg_course import checkpoint
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
 from vgg_course.model import VGG
 
@@ -60,7 +61,7 @@ def save(model: VGG, path: str | os.PathLike) -> None:
     for name, tensor in tensors.items():
         _finite(name, tensor, "the model")
     configuration = model.configuration
-    checkpoint = {
+    content = {
         "format": FORMAT,
         "name": configuration.name,
         "notation": configuration.notation(),
@@ -69,19 +70,10 @@ def save(model: VGG, path: str | os.PathLike) -> None:
         "batch_norm": configuration.batch_norm,
         "state_dict": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
     }
-    half = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with open(half, "wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk, not in a buffer, before the old file goes
-        half.replace(path)
-    except OSError as error:
-        raise WeightsError(
-            f"{path} could not be written: {error}. The file that was there, if any, is as before."
-        ) from error
-    finally:
-        half.unlink(missing_ok=True)
+        checkpoint.write(content, path)
+    except checkpoint.CheckpointError as error:
+        raise WeightsError(str(error)) from error
 
 
 # --- reading ---
@@ -150,6 +142,11 @@ def _from_file(path: Path) -> object:
                 f"{path} ends too soon, after {path.stat().st_size:,} bytes: the list of its contents, which comes last, is "
                 "missing. Download or copy it again."
             )
+        if head.startswith(b"PK"):
+            with zipfile.ZipFile(path) as archive:  # torch itself would not notice a flipped bit
+                damaged = archive.testzip()
+            if damaged is not None:
+                raise WeightsError(f"{path} is damaged: the checksum of {damaged} is wrong. Download or copy it again.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch wants to warn of, it refuses a moment later
             return torch.load(path, map_location="cpu", weights_only=True)
