@@ -8,8 +8,11 @@ paper's SGD (momentum 0.9, learning rate 0.01 held constant, weight decay 5e-4, 
 0 to 255). The nets are an eighth as wide. A layer of weights from N(0, s squared), followed by a ReLU, multiplies
 its signal by about s * sqrt(fan_in / 2), so the same 0.01 means less in a narrow net; we keep that product and widen s,
 layer by layer, to 0.01 * sqrt(fan_in of the paper's net / fan_in of ours). Batches hold 64 images, not the paper's 256:
-a small data set has few steps in an epoch. Reduced CIFAR-10; the setting was chosen with other seeds, and everything is
-judged on the validation images. The test images are not looked at. Writes book/results/pretraining.json:
+a small data set has few steps in an epoch (with 128, one net with layers from A began to learn in epoch 12 only).
+
+Reduced CIFAR-10. The setting was chosen with other seeds, and everything is judged on the validation images; the test
+images are not looked at. Two controls came after a look at the other runs: D_he_unit and D_random_no_decay. Writes
+book/results/pretraining.json:
 
     layers[letter]          names of the layers with weights
     starts[start]           configuration, words, copied (layers that came from A), learned (how many seeds did)

@@ -40,7 +40,8 @@ def by_start(found: Mapping, labels: Mapping[str, str], columns: int = 3) -> lis
     drawn, empty = axes[: len(labels)], axes[len(labels) :]
     for ax in empty:
         ax.set_axis_off()
-    drawn[0].annotate("chance", (1, chance), (0, 3), textcoords="offset points", fontsize=8)
+    below = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 8}
+    drawn[0].annotate("chance", (found["setting"]["epochs"], chance), (-2, -3), **below)
     drawn[0].set(ylim=(20, 100), xlim=(0.5, found["setting"]["epochs"] + 0.5))
     for place, ax in enumerate(drawn):
         if place % columns == 0:
