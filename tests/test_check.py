@@ -31,21 +31,9 @@ def test_the_solution_passes(checker):
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_the_stub_is_not_attempted(checker):
-    def stub(*args, **kwargs):
-        raise NotImplementedError("your code here")
-
-    assert checker(stub).status == "not attempted"
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *a, **k: None, "returned None. Does it print"),
-        (lambda *a, **k: 1 / 0, "raised ZeroDivisionError"),
-        (lambda: 1, "raised TypeError"),
-        (42, "hand over the function itself"),
         (lambda *a, **k: "many", "returned"),
         (lambda *a, **k: True, "returned"),
         (lambda *a, **k: float("nan"), "returned"),

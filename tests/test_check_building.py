@@ -148,21 +148,9 @@ def test_another_way_to_the_same_numbers_passes(attempt):
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_the_stub_is_not_attempted(checker):
-    def stub(*args, **kwargs):
-        raise NotImplementedError("your code here")
-
-    assert checker(stub).status == "not attempted"
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *a: None, "returned None. Does it print"),
-        (lambda *a: 1 / 0, "raised ZeroDivisionError"),
-        (lambda: 1, "raised TypeError"),
-        (42, "hand over the function itself"),
         (lambda *a: "many", "returned"),
         (lambda *a: True, "returned"),
         (lambda *a: float("nan"), "returned"),

@@ -59,22 +59,9 @@ def test_another_way_to_the_same_answer_passes(checker, attempt):
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_the_stub_is_not_attempted(checker):
-    def stub(*args):
-        raise NotImplementedError("your code here")
-
-    assert checker(stub).status == "not attempted"
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *a: None, "returned None|as it was"),
-        (lambda *a: 1 / 0, "raised ZeroDivisionError"),
-        (lambda: 1, "raised TypeError"),
-        (42, "hand over the function itself"),
-        (None, "hand over the function itself"),
         (lambda *a: "many", "returned 'many'|as it was"),
         (lambda *a: float("nan"), "returned nan|as it was"),
         (lambda *a: [1, 2], "a number is wanted|as it was|holds a int"),

@@ -88,21 +88,9 @@ def test_other_ways_to_build_the_convolution_pass_too():
 
 
 @named
-def test_the_stub_is_not_attempted(checker):
-    def stub(*args):
-        raise NotImplementedError("your code here")
-
-    assert checker(stub).status == "not attempted"
-
-
-@named
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *a: None, "returned None"),
-        (lambda *a: 1 / 0, "raised ZeroDivisionError"),
-        (lambda: 1, "raised TypeError"),
-        (42, "hand over the function itself"),
         (lambda *a: "many", "returned"),
         (lambda *a: (float("nan"), 1), "returned"),
         (lambda *a: (1, 2, 3), "returned"),

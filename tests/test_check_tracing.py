@@ -61,21 +61,9 @@ def test_walking_backward_passes_too():
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_the_stub_is_not_attempted(checker):
-    def stub(*args):
-        raise NotImplementedError("your code here")
-
-    assert checker(stub).status == "not attempted"
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *a: None, "returned None"),
-        (lambda *a: 1 / 0, "raised ZeroDivisionError"),
-        (lambda: 1, "raised TypeError"),
-        (42, "hand over the function itself"),
         (lambda *a: "many", "returned"),
         (lambda *a: float("nan"), "returned"),
     ],

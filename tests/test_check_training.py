@@ -29,20 +29,14 @@ SOLUTIONS = {check.channel_statistics: statistics, check.evaluated_accuracy: sha
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_the_solution_passes_and_the_stub_is_not_attempted(checker):
-    def stub(*_):
-        raise NotImplementedError
-
+def test_the_solution_passes(checker):
     assert checker(SOLUTIONS[checker]), checker(SOLUTIONS[checker])
-    assert checker(stub).status == "not attempted"
 
 
 @pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda *_: None, "returned None"),
-        (lambda *_: 1 / 0, "ZeroDivisionError"),
         (3, "the function itself"),
         (lambda *_: "x", ""),
     ],

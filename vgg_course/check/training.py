@@ -38,8 +38,11 @@ def channel_statistics(attempt: Callable) -> Verdict:
     if verdict is not None:
         return verdict
     try:
-        mean, std = (torch.as_tensor(part).double() for part in answer)
-    except (TypeError, ValueError):
+        parts = [torch.as_tensor(part) for part in answer]
+        if any(part.is_complex() for part in parts):
+            raise TypeError("complex numbers")
+        mean, std = (part.double() for part in parts)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return Verdict(task, "wrong", f"it returned {type(answer).__name__}; return two tensors: mean, std.")
     for name, value in (("mean", mean), ("std", std)):
         if tuple(value.shape) != (3,):
@@ -88,7 +91,7 @@ def evaluated_accuracy(attempt: Callable) -> Verdict:
             return verdict
         try:
             share = float(answer.detach() if isinstance(answer, torch.Tensor) else answer)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             return Verdict(task, "wrong", f"it returned {type(answer).__name__}; a number is wanted.")
         if any(not torch.equal(before[name], value) for name, value in model.state_dict().items()):
             reason = "batch norm updated its running statistics. Call model.eval() before you look."
@@ -104,7 +107,7 @@ def evaluated_accuracy(attempt: Callable) -> Verdict:
             return Verdict(task, "wrong", f"on {on} it returned {share:g}: that is in percent; return a share of 1.")
         if abs(share - 7 * right) < 1e-3:
             return Verdict(task, "wrong", f"on {on} it returned {share:g}: a count. Divide by the number of images.")
-        if abs(share - right) > 1e-6:
+        if not abs(share - right) <= 1e-6:  # NaN is not
             return Verdict(task, "wrong", f"on {on} it returned {share:.4f}, not {right:.4f}.")
     return Verdict(task, "passed", "right in both modes, and the net is as it was.")
 

@@ -1,0 +1,81 @@
+"""What every checker of an attempted function does, whatever the exercise: a stub is no mistake, and junk is no crash."""
+
+from inspect import signature
+
+import pytest
+import torch
+from torch import nn
+
+from vgg_course import check
+
+
+def takes_a_function(checker):
+    return callable(checker) and next(iter(signature(checker).parameters), "") == "attempt"
+
+
+CHECKERS = [getattr(check, name) for name in check.__all__ if takes_a_function(getattr(check, name))]
+every_checker = pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
+
+JUNK = {
+    "text": "many",
+    "a truth value": True,
+    "not a number": float("nan"),
+    "infinity": float("inf"),
+    "an empty list": [],
+    "a dictionary": {},
+    "an object": object(),
+    "a generator": (n for n in range(3)),
+    "a range": range(3),
+    "two numbers": (float("nan"), float("inf")),
+    "an empty tensor": torch.zeros(0),
+    "a tensor without sides": torch.zeros(()),
+    "a complex tensor": torch.zeros(2, 2, dtype=torch.complex64),
+    "a tensor of NaN": torch.full((2, 4, 2, 2), torch.nan),
+    "a module": nn.Identity(),
+    "a huge number": 10**400,
+}
+
+
+def test_all_chapters_have_checkers_here():
+    assert len(CHECKERS) > 30
+
+
+@every_checker
+def test_the_stub_is_not_attempted(checker):
+    def stub(*arguments, **keywords):
+        raise NotImplementedError("your code here")
+
+    verdict = checker(stub)
+    assert verdict.status == "not attempted"
+    assert not verdict
+
+
+@every_checker
+def test_a_function_that_prints_its_answer_is_told_so(checker):
+    verdict = checker(lambda *arguments, **keywords: None)
+    assert verdict.status == "wrong"
+    assert "None" in verdict.message or "as it was" in verdict.message  # some exercises want a change in place
+
+
+@every_checker
+def test_what_the_attempt_raises_becomes_part_of_the_verdict(checker):
+    for attempt, words in ((lambda *a, **k: 1 / 0, "ZeroDivisionError"), (lambda: 1, "TypeError")):
+        verdict = checker(attempt)
+        assert verdict.status == "wrong"
+        assert words in verdict.message
+
+
+@every_checker
+@pytest.mark.parametrize("attempt", [42, None, "text"])
+def test_something_that_is_no_function_is_told_so(checker, attempt):
+    verdict = checker(attempt)
+    assert verdict.status == "wrong"
+    assert "hand over the function itself" in verdict.message
+
+
+@every_checker
+@pytest.mark.parametrize("junk", JUNK)
+def test_junk_gets_a_verdict_and_never_a_crash(checker, junk):
+    verdict = checker(lambda *arguments, **keywords: JUNK[junk])
+    assert verdict.status == "wrong"
+    assert len(verdict.message) > 20
