@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib as mpl
 import pytest
 
@@ -37,6 +39,15 @@ def test_without_validation_there_is_one_curve():
 
 def test_a_run_stopped_before_its_first_epoch_can_be_plotted():
     assert not history(length=0).plot().lines
+
+
+@pytest.mark.parametrize("epochs", [1, 12, 50, 74, 400])
+def test_a_long_run_has_ticks_from_the_first_to_near_the_last_epoch_and_not_too_many(epochs):
+    run = replace(history(length=epochs), recipe=replace(QUICK, epochs=epochs))
+    ticks = list(run.plot().get_xticks())
+    assert ticks[0] == 1
+    assert epochs - epochs // 15 <= ticks[-1] <= epochs
+    assert len(ticks) <= 16
 
 
 def test_curves_of_drawn_pictures_say_so():

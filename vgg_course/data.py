@@ -68,8 +68,16 @@ class Dataset(show.Shown):
 
     def normalize(self, images: Tensor) -> Tensor:
         """uint8 images to what a net takes: float32, each channel with mean 0 and deviation 1 on the training images."""
-        scale = (255 * self.std).to(images.device)[:, None, None]
-        return (images.float() - (255 * self.mean).to(images.device)[:, None, None]) / scale
+        if images.device not in self._scales:  # once a device: a GPU would stand still at every copy
+            self._scales[images.device] = [
+                (255 * part).to(images.device)[:, None, None] for part in (self.mean, self.std)
+            ]
+        mean, std = self._scales[images.device]
+        return (images.float() - mean) / std
+
+    @cached_property
+    def _scales(self) -> dict[torch.device, list[Tensor]]:
+        return {}
 
     def _table(self) -> show.Table:
         splits = {"train": self.train, "validation": self.validation, "test": self.test}

@@ -37,7 +37,8 @@ def learning_curves(history: History, ax: Axes | None = None) -> Axes:
         place = (6, 5 if above else -11) if len(curves) > 1 else (6, 0)  # two labels must not meet
         ax.annotate(f"{name} {percent[-1]:.1f} %", (len(history), percent[-1]), place, textcoords="offset points")
     ax.set(xlabel="epoch", ylabel="accuracy, %", xlim=(0.5, 1.28 * history.recipe.epochs))
-    ax.set_xticks(range(1, history.recipe.epochs + 1))
+    every = -(-history.recipe.epochs // 15)  # at most 15 ticks: more would run into one another
+    ax.set_xticks(sorted({1, *range(every, history.recipe.epochs + 1, every)}))
     ax.spines["bottom"].set_bounds(1, history.recipe.epochs)
     if history.is_drawn:
         ax.set_title("drawn stand-ins, not photographs")
