@@ -195,6 +195,35 @@ def test_most_stuck_nets_have_no_gradient_left_in_any_convolution(found):
     assert max(left) < 1e-5
 
 
+# --- the repetition ---
+
+
+@pytest.fixture(scope="module")
+def again():
+    return results.load("pretraining_again")
+
+
+def test_the_repetition_is_of_the_same_experiment(found, again):
+    for part in ("command", "setting", "seeds", "images", "deviation", "layers", "chance"):
+        assert again[part] == found[part]
+    assert list(again["starts"]) == list(found["starts"])
+    first = [f["starts"]["A_random"]["runs"][0]["validation_loss"] for f in (found, again)]
+    assert first[0] != first[1]  # other images
+
+
+def test_what_always_happens_repeats(again):
+    for name in ("A_random", "D_copied", "D_glorot", "D_he_unit"):
+        assert again["starts"][name]["learned"] == 5
+    for name in ("D_random", "D_torch", "A_literal", "D_literal", "D_copied_fc", "D_random_no_decay", "A_narrow"):
+        assert again["starts"][name]["learned"] == 0
+
+
+def test_one_copied_net_fell_back_to_chance(again):
+    ends = sorted(last(again, "D_copied"))
+    assert ends[0] < 0.34
+    assert min(ends[1:]) > 0.8
+
+
 # --- the figures ---
 
 
