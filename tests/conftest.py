@@ -1,10 +1,11 @@
-"""A CIFAR-10 of 140 images, and a server on this machine that offers it in every container and misbehaves on command."""
+"""Figures are closed; and, for the data: a CIFAR-10 of 140 images, with a server that misbehaves on command."""
 
 import hashlib
 import http.server
 import io
 import pickle
 import re
+import sys
 import tarfile
 import threading
 from dataclasses import dataclass, field
@@ -16,6 +17,14 @@ from PIL import Image
 from vgg_course import cifar10, containers, data, sources, transfer
 
 COUNTS = {"train": 10, "test": 4}
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    """A figure that a test has drawn does not stay open; where none can be, matplotlib is not even imported."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

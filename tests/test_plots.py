@@ -3,17 +3,10 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 
 from vgg_course import palette, plots
 from vgg_course.accounting import ledger
 from vgg_course.configuration import CONFIGURATIONS
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_bars_start_at_zero_and_are_as_high_as_the_ledger_says():

@@ -5,18 +5,11 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import plots
 from vgg_course.configuration import CONFIGURATIONS
 from vgg_course.model import vgg
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def words(ax):

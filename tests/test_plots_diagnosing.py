@@ -1,21 +1,13 @@
 """The figures of the chapter on real bugs show the numbers that they are given."""
 
 import matplotlib as mpl
-import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import museum, plots
 from vgg_course.model import vgg
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def words(ax):

@@ -8,18 +8,11 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import plots, results
 from vgg_course.initialization import SCHEMES, gains, initialize, signal
 from vgg_course.model import vgg
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,15 @@
 """The figures of the chapter on shapes show the numbers that they are given."""
 
 import matplotlib as mpl
-import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 import torchvision
 
 from vgg_course import plots
 from vgg_course.model import vgg
 from vgg_course.shapes import broken_promises
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def words(ax):

@@ -5,16 +5,9 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import plots
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def words(ax):

@@ -5,18 +5,11 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import plots, results
 from vgg_course.configuration import CONFIGURATIONS
 from vgg_course.receptive_field import receptive_field
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def words(ax):

@@ -8,7 +8,6 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from experiments import pretraining
@@ -22,12 +21,6 @@ CORE = [name for name in pretraining.CORE if name in TRAINED]
 @pytest.fixture(scope="module")
 def found():
     return results.load("pretraining")
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def last(found, start):

@@ -5,17 +5,10 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 import torch
 
 from vgg_course import plots
 from vgg_course.training import QUICK, Epoch, History
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def history(validation=0.9, is_drawn=False, length=12):

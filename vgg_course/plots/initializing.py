@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import log10, sqrt
+from collections.abc import Mapping
+from math import sqrt
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from vgg_course import palette
-from vgg_course.plots.style import styled
+from vgg_course.plots.style import label_ends, looks, styled
 
 if TYPE_CHECKING:
     from vgg_course.initialization import Gains, Signal
-
-MARKERS = "osD^vP*X"
 
 
 @styled
@@ -28,7 +25,7 @@ def gain_lines(lines: Mapping[str, Gains]) -> Axes:
     ax = plt.subplots(figsize=(8, 3.8))[1]
     ax.axhline(1, color=palette.CONTEXT, linewidth=1, linestyle="--")
     ends = []
-    for (label, gains), look in zip(lines.items(), _looks(), strict=False):
+    for (label, gains), look in zip(lines.items(), looks(), strict=False):
         points = sorted({row.fan_in: row.forward for row in gains}.items())
         ax.plot(*zip(*points, strict=True), linewidth=1.2, markersize=6, **look)
         for fan, value in points:
@@ -43,7 +40,7 @@ def gain_lines(lines: Mapping[str, Gains]) -> Axes:
     ax.set_xlim(ticks[0] / 1.4, ticks[-1] * 1.4)
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, 1.5 * top)
-    _label_ends(ax, [*ends, (1.0, "keeps the signal", palette.CONTEXT)], "right")
+    label_ends(ax, [*ends, (1.0, "keeps the signal", palette.CONTEXT)], "right")
     return ax
 
 
@@ -61,7 +58,7 @@ def both_ways(curves: Mapping[str, Signal | Mapping], theory: Mapping[str, Gains
     """
     forward, backward = plt.subplots(1, 2, figsize=(9.5, 4.6))[1]
     forward_ends, backward_ends = [], []
-    for (label, curve), look in zip(curves.items(), _looks(), strict=False):
+    for (label, curve), look in zip(curves.items(), looks(), strict=False):
         names, parts = _parts(curve)
         for ax, part, ends in ((forward, "output", forward_ends), (backward, "gradient", backward_ends)):
             values, factors = parts[part]
@@ -83,8 +80,8 @@ def both_ways(curves: Mapping[str, Signal | Mapping], theory: Mapping[str, Gains
     backward.yaxis.tick_right()
     backward.spines["left"].set_visible(False)
     backward.spines["right"].set_visible(True)
-    _label_ends(forward, forward_ends, "right")
-    _label_ends(backward, backward_ends, "left")
+    label_ends(forward, forward_ends, "right")
+    label_ends(backward, backward_ends, "left")
     return forward
 
 
@@ -93,7 +90,7 @@ def relative_gradients(curves: Mapping[str, Signal | Mapping]) -> Axes:
     """The gradient of every weight layer over its weights, ``|gradient| / |weight|``, one labeled line a curve."""
     ax = plt.subplots(figsize=(8, 3.8))[1]
     ends = []
-    for (label, curve), look in zip(curves.items(), _looks(), strict=False):
+    for (label, curve), look in zip(curves.items(), looks(), strict=False):
         names, parts = _parts(curve)
         values, factors = parts["relative_gradient"]
         ax.plot(values, linewidth=1.5, markersize=5, **look)
@@ -104,16 +101,8 @@ def relative_gradients(curves: Mapping[str, Signal | Mapping]) -> Axes:
         ends.append((values[-1], label, look["color"]))
     ax.set(yscale="log", ylabel="|gradient| / |weight|", xlim=(-0.6, len(names) - 0.4))
     ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-    _label_ends(ax, ends, "right")
+    label_ends(ax, ends, "right")
     return ax
-
-
-def _looks() -> list[dict]:
-    """A color and a marker for each curve: color never speaks alone."""
-    colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    styles = ["-"] * len(colors) + [":"] * len(colors)
-    looks = zip(colors * 2, MARKERS, styles, strict=False)
-    return [{"color": color, "marker": marker, "linestyle": style} for color, marker, style in looks]
 
 
 def _parts(curve: Signal | Mapping) -> tuple[list[str], dict[str, tuple[list[float], list[float]]]]:
@@ -141,22 +130,3 @@ def _predicted(signal: Signal, gains: Gains) -> tuple[list[float], list[float]]:
     for row in reversed(gains.layers[1:]):
         backward.append(backward[-1] * row.backward)
     return forward[1:], backward[::-1]
-
-
-def _label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]], side: str, gap: float = 0.062) -> None:
-    """Name each line beside its end, at a leader in its color; labels that would meet are pushed apart, in order."""
-    ax.set_ylim(ax.get_ylim())  # what is drawn from here on must not change the axis
-    low, high = (log10(limit) for limit in ax.get_ylim())
-    ends = sorted(ends)
-    places = [(log10(value) - low) / (high - low) for value, _, _ in ends]
-    wanted = list(places)
-    for _ in range(200):
-        for i in range(len(places) - 1):
-            if (lack := gap - (places[i + 1] - places[i])) > 1e-9:
-                places[i] -= lack / 2
-                places[i + 1] += lack / 2
-    edge, outward, align = (1.0, 1, "left") if side == "right" else (0.0, -1, "right")
-    for place, want, (_, label, color) in zip(places, wanted, ends, strict=True):
-        leader = [edge, edge + 0.03 * outward], [want, place]
-        ax.plot(*leader, transform=ax.transAxes, color=color, linewidth=1, clip_on=False)
-        ax.text(edge + 0.04 * outward, place, label, transform=ax.transAxes, ha=align, va="center", fontsize=9)

@@ -9,8 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from vgg_course import palette
-from vgg_course.plots.initializing import _label_ends, _looks
-from vgg_course.plots.style import styled
+from vgg_course.plots.style import label_ends, looks, styled
 
 
 @styled
@@ -69,7 +68,7 @@ def pull_by_layer(found: Mapping, labels: Mapping[str, str]) -> Axes:
     decay = found["setting"]["weight_decay"]
     ax.axhline(decay, color=palette.TEXT, linewidth=1.2, linestyle="--")
     ends = [(decay, "weight decay", palette.TEXT)]
-    for (name, label), look in zip(labels.items(), _looks(), strict=False):
+    for (name, label), look in zip(labels.items(), looks(), strict=False):
         start = found["starts"][name]
         at = [places.index(layer) for layer in found["layers"][start["configuration"]]]
         seeds = [run["before"]["relative_gradient"] for run in start["runs"]]
@@ -80,7 +79,7 @@ def pull_by_layer(found: Mapping, labels: Mapping[str, str]) -> Axes:
         ends.append((values[-1], label, look["color"]))
     ax.set(yscale="log", ylabel="|gradient| / |weight|", xlim=(-0.6, len(places) - 0.4))
     ax.set_xticks(range(len(places)), places, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-    _label_ends(ax, ends, "right")
+    label_ends(ax, ends, "right")
     return ax
 
 
