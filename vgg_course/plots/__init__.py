@@ -4,6 +4,7 @@ One module a chapter; ask for a figure by its name, ``plots.anatomy(configuratio
 """
 
 from vgg_course.plots.building import differences, module_map
+from vgg_course.plots.clinic import costs, decaying, judges, picked_epochs, printed_losses
 from vgg_course.plots.convolving import (
     along_a_line,
     left_over,
@@ -14,8 +15,10 @@ from vgg_course.plots.convolving import (
     view_of_a_stack,
 )
 from vgg_course.plots.counting import anatomy, bars, shares
+from vgg_course.plots.depth import accuracy_against_macs, depth_by_net, depth_differences, fit_and_test
 from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
+from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
 from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
@@ -24,6 +27,7 @@ from vgg_course.plots.tracing import growth, influence, overlapping_windows, ste
 from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
 
 __all__ = [
+    "accuracy_against_macs",
     "accuracy_by_scale",
     "along_a_line",
     "anatomy",
@@ -32,22 +36,34 @@ __all__ = [
     "both_ways",
     "by_start",
     "cause_and_complaint",
+    "color_cloud",
     "companies",
     "confusion_matrix",
+    "costs",
+    "crop_coverage",
+    "decaying",
+    "depth_by_net",
+    "depth_differences",
     "deviations",
     "differences",
+    "fit_and_test",
     "gain_lines",
     "grids_by_size",
     "growth",
     "image_grid",
     "influence",
+    "judges",
     "learning_curves",
     "left_over",
+    "likeness_by_layer",
     "maps",
     "module_map",
     "one_gradient_back",
     "one_output_value",
     "overlapping_windows",
+    "picked_epochs",
+    "pictures",
+    "printed_losses",
     "pull_by_layer",
     "relative_gradients",
     "row_as_window",
@@ -55,6 +71,7 @@ __all__ = [
     "shares",
     "step",
     "styled",
+    "sums_of_filters",
     "two_bases",
     "view_of_a_stack",
     "windows_on_pixels",
