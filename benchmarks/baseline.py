@@ -43,9 +43,7 @@ CHECKPOINT = Path(__file__).resolve().parents[1] / "build" / "baseline.pt"
 
 def net(generator: torch.Generator) -> VGG:
     """The published net: configuration D for 32x32 images, batch norm, one linear layer for three classes."""
-    return vgg(
-        "D", input_size=32, classes=3, hidden=(), batch_norm=True, initialization="torch", generator=generator
-    )
+    return vgg("D", input_size=32, classes=3, hidden=(), batch_norm=True, initialization="torch", generator=generator)
 
 
 def optimizer(model: nn.Module) -> torch.optim.SGD:

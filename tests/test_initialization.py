@@ -55,8 +55,11 @@ DEVIATIONS = {  # variance of a weight, from fan_in and fan_out, for convolution
 }
 
 
+RANDOM = [name for name in SCHEMES if name != "dirac"]
+
+
 @pytest.mark.parametrize("kind", BIG)
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", RANDOM)
 def test_the_variance_is_the_published_one(name, kind):
     layer = BIG[kind]()
     initialize(layer, name, seeded())
@@ -68,7 +71,7 @@ def test_the_variance_is_the_published_one(name, kind):
 
 
 @pytest.mark.parametrize("kind", BIG)
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", RANDOM)
 def test_only_glorot_and_torch_are_uniform(name, kind):
     layer = BIG[kind]()
     initialize(layer, name, seeded())
@@ -390,6 +393,31 @@ def test_a_layer_that_the_deeper_net_lacks_is_named():
         copy_shallow(net("A"), other)
 
 
+# --- filters that pass their input on ---
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "kernel"), [(3, 16, 3), (16, 16, 3), (16, 4, 3), (8, 8, 5), (8, 8, 1)])
+def test_dirac_passes_on_as_many_channels_as_it_can_and_draws_the_rest(inputs, outputs, kernel):
+    layer, plain = (nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2) for _ in range(2))
+    initialize(layer, "dirac", seeded())
+    initialize(plain, "torch", seeded())
+    same = min(inputs, outputs)
+    images = torch.randn(2, inputs, 6, 7, generator=seeded())
+    assert torch.equal(layer(images)[:, :same], images[:, :same])
+    assert torch.equal(layer.weight[same:], plain.weight[same:])
+
+
+def test_a_deep_net_that_begins_with_dirac_hands_the_picture_down():
+    model = vgg("E", input_size=32, width=1 / 8, classes=3, hidden=(), initialization="dirac", generator=seeded())
+    images = torch.rand(2, 3, 32, 32, generator=seeded())  # nothing negative for a ReLU to take
+    assert torch.allclose(model.features(images)[:, :3, 0, 0], images.amax((2, 3)))  # five max-pools: the brightest
+
+
+def test_no_gain_is_claimed_for_filters_that_are_not_random():
+    with pytest.raises(ValueError, match="'dirac' has filters that are not random"):
+        gains("D", "dirac")
+
+
 # --- the full-size measurement ---
 
 SCHEMES_IN_ORDER = ("paper", "std-0.01", "glorot", "he", "torchvision", "torch")
@@ -431,7 +459,7 @@ def test_every_scheme_was_measured_in_both_nets_at_both_scales_with_every_seed(m
     for letter, depth in (("A", 11), ("D", 16)):
         for scale in ("pixel", "unit"):
             found = measured["nets"][letter][scale]
-            assert {*found} == {*SCHEMES, "he_bn"}
+            assert {*found} == {*RANDOM, "he_bn"}
             for entry in found.values():
                 for part in ("loss", "logits", "relative_gradient"):
                     assert entry[part]["n"] == len(entry[part]["values"]) == len(measured["seeds"])

@@ -62,6 +62,18 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Passing(Draw):
+    """As :class:`Draw`; then as many filters as can be are made to pass one channel on unchanged, 1 in the middle, else 0.
+
+    These are the first ``min(inputs, outputs)`` of a layer (``torch.nn.init.dirac_``).
+    """
+
+    def __call__(self, layer: nn.Module, generator: torch.Generator | None = None) -> None:
+        super().__call__(layer, generator)
+        nn.init.dirac_(layer.weight[: layer.weight.shape[1]])
+
+
+@dataclass(frozen=True)
 class Scheme:
     """What each kind of layer begins with. ``words`` says it in one line, with its source."""
 
@@ -86,6 +98,7 @@ _HE_IN = Draw(lambda fan_in, fan_out: sqrt(2) / sqrt(fan_in))
 _HE_OUT = Draw(lambda fan_in, fan_out: sqrt(2) / sqrt(fan_out))
 # nn.Conv2d and nn.Linear do just this when they are made: a sixth of He's variance
 _TORCH = Draw(lambda fan_in, fan_out: sqrt(1 / 3) / sqrt(fan_in), uniform=True, bias=True)
+_DIRAC = Passing(_TORCH.deviation, uniform=True)
 _PAPER = normal(sqrt(paper.INITIALIZATION["variance"]))
 
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
@@ -108,6 +121,12 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
                 "He for convolutions, N(0, deviation 0.01) for fully-connected layers: what torchvision's VGG does",
             ),
             Scheme("torch", _TORCH, _TORCH, "uniform within 1 / sqrt(fan_in): what a bare layer has"),
+            Scheme(
+                "dirac",
+                _DIRAC,
+                normal(0.01),
+                "every channel is passed on unchanged where there is room, the rest as torch's: Zagoruyko & Komodakis (2017)",
+            ),
         )
     }
 )
@@ -209,8 +228,16 @@ def gains(configuration: str | Configuration, scheme: str | Scheme = "torchvisio
     """What theory says of every weight layer. It knows of no border, no pool and no bias; images have no ReLU in front.
 
     So the first layer's output has an RMS of ``sqrt(2)`` forward gains times that of the images.
+
+    Raises:
+        ValueError: the scheme is dirac's: by how much a filter that is not random multiplies depends on what it is given.
     """
     configuration, scheme = as_configuration(configuration), as_scheme(scheme)
+    if isinstance(scheme.convolution, Passing):
+        raise ValueError(
+            f"scheme {scheme.name!r} has filters that are not random, so their gain depends on what they are given; measure "
+            "it with signal(), or choose a random scheme."
+        )
     layers = []
     for layer in configuration:
         if isinstance(layer.spec, Conv | Linear):
