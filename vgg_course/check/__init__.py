@@ -16,6 +16,7 @@ from vgg_course.check.convolving import (
     weights_saved,
 )
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
+from vgg_course.check.depth import difference_interval, pairs_against, seeds_needed, with_5x5
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
@@ -42,6 +43,7 @@ __all__ = [
     "cured",
     "dense_macs",
     "diagnosis",
+    "difference_interval",
     "evaluated_accuracy",
     "feature_layers",
     "field_size",
@@ -56,6 +58,7 @@ __all__ = [
     "keeping_deviation",
     "largest_batch",
     "output_size",
+    "pairs_against",
     "peak_values",
     "pixelwise",
     "places_that_agree",
@@ -63,5 +66,7 @@ __all__ = [
     "random_flip",
     "receptive_field_of",
     "score_map_size",
+    "seeds_needed",
     "weights_saved",
+    "with_5x5",
 ]
