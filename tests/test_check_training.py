@@ -3,7 +3,11 @@
 import pytest
 import torch
 
+from vgg_course import results
+from vgg_course.answers import Evaluation
 from vgg_course.check import training as check
+from vgg_course.history import Epoch, History
+from vgg_course.training import Recipe
 
 
 def statistics(images):
@@ -123,3 +127,53 @@ def test_a_mistake_is_named(checker, attempt, words):
     verdict = checker(attempt)
     assert verdict.status == "wrong"
     assert words in verdict.message
+
+
+# --- a run against runs like it ---
+
+MEASURED = results.load("live_training")
+BAND = MEASURED["test_accuracy"]
+
+
+def finished(accuracy=BAND["mean"], trained=0.96, images=MEASURED["images"]["test"], **changes):
+    recipe = Recipe(**MEASURED["recipe"] | {k: v for k, v in changes.items() if k in MEASURED["recipe"]})
+    epoch = Epoch(recipe.epochs, 0.0, 0.3, trained, None, None, 1.0)
+    history = History((epoch,), recipe, 0, "float32", "CPU", changes.get("drawn", False), changes.get("stopped", False))
+    return history, Evaluation(images, 0.2, accuracy)
+
+
+@pytest.mark.parametrize("accuracy", BAND["values"])
+def test_our_own_runs_lie_in_the_band(accuracy):
+    assert check.live_run(*finished(accuracy))
+
+
+@pytest.mark.parametrize(
+    ("run", "status", "words"),
+    [
+        ({"accuracy": 1.0}, "wrong", "trained on what it is judged by"),
+        ({"accuracy": 1 / 3}, "wrong", "guessing"),
+        ({"accuracy": 0.85}, "wrong", "eval mode"),
+        ({"accuracy": 0.85, "trained": 0.86}, "wrong", "learned too little"),
+        ({"epochs": 2}, "not attempted", "yours has epochs = 2"),
+        ({"images": 100}, "not attempted", "you judged 100 images"),
+        ({"drawn": True}, "not attempted", "drawn stand-ins"),
+        ({"stopped": True}, "not attempted", "stopped after 1 epochs"),
+    ],
+)
+def test_a_run_outside_the_band_is_told_where_to_look(run, status, words):
+    verdict = check.live_run(*finished(**run))
+    assert verdict.status == status
+    assert words in verdict.message
+
+
+def test_something_else_than_a_run_is_told_so():
+    history, test = finished()
+    assert "History that fit returned" in check.live_run(None, test).message
+    assert "Evaluation that evaluate returned" in check.live_run(history, 0.95).message
+
+
+def test_three_spreads_are_a_prediction_interval_for_the_sixth_of_five_runs():
+    runs = torch.randn(200_000, 6, generator=torch.Generator().manual_seed(0))
+    five, sixth = runs[:, :5], runs[:, 5]
+    inside = (sixth - five.mean(1)).abs() <= check.SPREADS * five.std(1)
+    assert 0.945 < inside.float().mean() < 0.955

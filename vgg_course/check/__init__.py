@@ -6,6 +6,7 @@ and, when your answers are those of a mistake that many make, names it. Nothing 
 """
 
 from vgg_course.check.building import block_forward, conv_block, feature_layers, published_lrn
+from vgg_course.check.clinic import augmented_anew, depends_on_company, epoch_loss, reported_accuracy, shrinkage
 from vgg_course.check.convolving import (
     composed_kernel,
     convolve,
@@ -22,13 +23,14 @@ from vgg_course.check.initializing import copied_layers, gain, he_normal, keepin
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
-from vgg_course.check.training import channel_statistics, evaluated_accuracy, random_flip
+from vgg_course.check.training import channel_statistics, evaluated_accuracy, live_run, random_flip
 from vgg_course.check.verdict import Verdict
 
 __all__ = [
     "Verdict",
     "activation_bytes",
     "as_convolution",
+    "augmented_anew",
     "block_forward",
     "channel_statistics",
     "composed_kernel",
@@ -42,8 +44,10 @@ __all__ = [
     "crop_of_cell",
     "cured",
     "dense_macs",
+    "depends_on_company",
     "diagnosis",
     "difference_interval",
+    "epoch_loss",
     "evaluated_accuracy",
     "feature_layers",
     "field_size",
@@ -57,6 +61,7 @@ __all__ = [
     "image_sides_for",
     "keeping_deviation",
     "largest_batch",
+    "live_run",
     "output_size",
     "pairs_against",
     "peak_values",
@@ -65,8 +70,10 @@ __all__ = [
     "published_lrn",
     "random_flip",
     "receptive_field_of",
+    "reported_accuracy",
     "score_map_size",
     "seeds_needed",
+    "shrinkage",
     "weights_saved",
     "with_5x5",
 ]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from vgg_course.check.verdict import Verdict, not_attempted
+
+if TYPE_CHECKING:
+    from vgg_course.answers import Evaluation
+    from vgg_course.history import History
 
 
 def _answer(task: str, attempt: Callable, *arguments: object, on: str) -> tuple[object, Verdict | None]:
@@ -167,3 +173,53 @@ def random_flip(attempt: Callable) -> Verdict:
             task, "wrong", "the same generator gave other images: draw from `generator`, not from torch's own."
         )
     return Verdict(task, "passed", f"{share} of {count} images mirrored, each by its own coin, and it repeats.")
+
+
+# --- a run against runs like it ---
+
+SPREADS = 3  # with 5 runs, their mean plus and minus this many spreads is where the next one falls, 95 times in 100
+
+
+def live_run(history: History, test: Evaluation) -> Verdict:
+    """Tell whether a run of ``fit`` with the course's recipe and net lies in the band of our own runs of it.
+
+    The band is a 95 % prediction interval for one more run: ``mean ± t * spread * sqrt(1 + 1/n)``, where Student's t is
+    2.776 for n = 5; the factor is 3.04, and we take 3. It says nothing of drawn stand-ins.
+    """
+    from vgg_course import results
+
+    task, measured = "live_run", results.load("live_training")
+    for name, value, kind in (("history", history, "History"), ("test", test, "Evaluation")):
+        if type(value).__name__ != kind:
+            found = f"{name} is {type(value).__name__}; hand over the {kind} that"
+            return Verdict(task, "wrong", f"{found} {'fit' if kind == 'History' else 'evaluate'} returned.")
+    if history.is_drawn:
+        return Verdict(task, "not attempted", "these were drawn stand-ins; the band was measured on photographs.")
+    if history.interrupted:
+        return Verdict(task, "not attempted", f"the run was stopped after {len(history)} epochs; let it end.")
+    ours = measured["recipe"]
+    other = [f"{name} = {value}" for name, value in asdict(history.recipe).items() if value != ours.get(name, value)]
+    if other:
+        return Verdict(task, "not attempted", f"the band belongs to another recipe; yours has {', '.join(other)}.")
+    if test.images != measured["images"]["test"]:
+        wanted = measured["images"]["test"]
+        return Verdict(task, "not attempted", f"you judged {test.images:,} images; the band is for {wanted:,}.")
+    band = measured["test_accuracy"]
+    low, high = (band["mean"] + sign * SPREADS * band["spread"] for sign in (-1, 1))
+    message = f"{test.accuracy:.1%}; of {band['n']} runs we expect the next between {low:.1%} and {high:.1%}."
+    if low <= test.accuracy <= high:
+        return Verdict(task, "passed", message)
+    if test.accuracy > high:
+        return Verdict(task, "wrong", f"{message} Too good: has the net been trained on what it is judged by?")
+    chance, trained = 1 / len(measured["confusion"]), history[-1].train_accuracy
+    if test.accuracy < chance + 0.1:
+        reason = f"That is guessing. Did you judge another net than the one you trained (which had {trained:.1%})?"
+    elif trained - test.accuracy > 0.05:
+        reason = (
+            f"In training it had {trained:.1%}: judge it in eval mode, on images that are normalized in the same way."
+        )
+    else:
+        reason = (
+            f"In training it had {trained:.1%} too: it learned too little. Look at the learning rate, labels, images."
+        )
+    return Verdict(task, "wrong", f"{message} {reason}")
