@@ -20,6 +20,7 @@ from vgg_course.check.counting import activation_bytes, conv_macs, conv_paramete
 from vgg_course.check.depth import difference_interval, pairs_against, seeds_needed, with_5x5
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
+from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
@@ -54,6 +55,7 @@ __all__ = [
     "first_broken",
     "first_pixel",
     "flat_features",
+    "for_caffe",
     "gain",
     "grid_after",
     "grid_behind",
@@ -64,13 +66,17 @@ __all__ = [
     "live_run",
     "output_size",
     "pairs_against",
+    "pca_color",
     "peak_values",
     "pixelwise",
     "places_that_agree",
+    "prepare_for_training",
     "published_lrn",
+    "random_crops",
     "random_flip",
     "receptive_field_of",
     "reported_accuracy",
+    "rescaled_size",
     "score_map_size",
     "seeds_needed",
     "shrinkage",
