@@ -22,6 +22,7 @@ from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
+from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, live_run, random_flip
@@ -48,6 +49,7 @@ __all__ = [
     "depends_on_company",
     "diagnosis",
     "difference_interval",
+    "efficiency",
     "epoch_loss",
     "evaluated_accuracy",
     "feature_layers",
@@ -64,6 +66,7 @@ __all__ = [
     "keeping_deviation",
     "largest_batch",
     "live_run",
+    "merged_gradient",
     "output_size",
     "pairs_against",
     "pca_color",
@@ -77,9 +80,11 @@ __all__ = [
     "receptive_field_of",
     "reported_accuracy",
     "rescaled_size",
+    "ring_megabytes",
     "score_map_size",
     "seeds_needed",
     "shrinkage",
+    "speed_up",
     "weights_saved",
     "with_5x5",
 ]
