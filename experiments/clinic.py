@@ -33,6 +33,11 @@ Writes book/results/clinic.json:
         .steps              (sgd) the loss of each step, one list an epoch: the last number is that of 24 images
         .norm               (family sgd) length of the vector of all weights of convolutions and the linear layer, before
                             the first step and after every epoch
+    judged[way]             the healthy runs' .judged over the seeds: during, after, and cost, the accuracy in eval mode minus
+                            during ("mixed 100" is mixed_100 here)
+    picked[name]            healthy and sgd: over the seeds, best test accuracy of all epochs minus that of the epoch with the
+                            best validation accuracy (cost), and minus that of the last epoch (over_last)
+    printed                 sgd: loss of the last mini-batch over the mean loss of its epoch, over all epochs and seeds
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -307,7 +312,7 @@ def collect(data: Dataset) -> dict:
             "epochs": patient.recipe.epochs,
             "validation": summary([r["validation_accuracy"][-1] for r in ours]),
             "test": summary([r["test_accuracy"][-1] for r in ours]),
-            "cost": None if name in HEALTHY.values() else paired(theirs, ours),
+            "cost": None if name in HEALTHY.values() else at_the_end(theirs, ours),
             "runs": ours,
         }
     return {
@@ -325,16 +330,53 @@ def collect(data: Dataset) -> dict:
         "copied_std": list(COPIED),
         "std": [round(value, 4) for value in data.std.tolist()],
         "parameters": {family: sum(p.numel() for p in begin(family, 0).parameters()) for family in HEALTHY},
+        "judged": over_the_seeds(runs["healthy"]["runs"]),
+        "picked": {name: picked(runs[name]["runs"]) for name in ("healthy", "sgd")},
+        "printed": printed(runs["sgd"]["runs"]),
         "runs": runs,
     }
 
 
-def paired(healthy: list[dict], ill: list[dict]) -> dict:
-    """The cost of a mistake, seed by seed, in test accuracy after as many epochs."""
-    ends = [b["test_accuracy"][-1] for b in ill]
-    last = len(ill[0]["test_accuracy"]) - 1
-    costs = summary([a["test_accuracy"][last] - end for a, end in zip(healthy, ends, strict=True)])
+def paired(better: Sequence[float], worse: Sequence[float]) -> dict:
+    """Differences seed by seed, over the seeds, with half the width of the confidence interval of their mean."""
+    costs = summary([a - b for a, b in zip(better, worse, strict=True)])
     return {**costs, "interval": T_95[costs["n"] - 1] * costs["spread"] / math.sqrt(costs["n"])}
+
+
+def at_the_end(healthy: list[dict], ill: list[dict]) -> dict:
+    """The cost of a mistake in test accuracy, after as many epochs."""
+    last = len(ill[0]["test_accuracy"]) - 1
+    return paired([run["test_accuracy"][last] for run in healthy], [run["test_accuracy"][last] for run in ill])
+
+
+def over_the_seeds(healthy: list[dict]) -> dict[str, dict]:
+    """How the healthy nets look to other judges."""
+    honest = [run["test_accuracy"][-1] for run in healthy]
+    ways = {}
+    for way in healthy[0]["judged"]:
+        looks = [run["judged"][way] for run in healthy]
+        parts = {part: [look[part] for look in looks] for part in looks[0]}
+        ways[way.replace(" ", "_")] = {
+            **{part: summary(values) for part, values in parts.items()},
+            "cost": paired(honest, parts["during"]),
+        }
+    return ways
+
+
+def picked(runs: list[dict]) -> dict[str, dict]:
+    """What the test images seem to give when they pick the epoch themselves."""
+    best = [max(run["test_accuracy"]) for run in runs]
+    epochs = [run["validation_accuracy"].index(max(run["validation_accuracy"])) for run in runs]
+    by_validation = [run["test_accuracy"][epoch] for run, epoch in zip(runs, epochs, strict=True)]
+    return {
+        "cost": paired(best, by_validation),
+        "over_last": paired(best, [run["test_accuracy"][-1] for run in runs]),
+    }
+
+
+def printed(runs: list[dict]) -> dict:
+    ratios = [steps[-1] / mean for run in runs for steps, mean in zip(run["steps"], run["train_loss"], strict=True)]
+    return summary(ratios)
 
 
 def _path(name: str, seed: int) -> Path:
