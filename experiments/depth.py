@@ -4,12 +4,13 @@
     python -m experiments.depth --only B --norm batch --seed 3    that run alone, compared with the kept result
     python -m experiments.depth --collect                         write the result of the runs that are finished
 
-A, A-LRN, B, C, D and E, and B with one 5x5 convolution in place of each pair of 3x3 (section 4.1 of the paper): an eighth
-as wide, one linear layer behind five blocks, reduced CIFAR-10. A control, added as a question of cost: A at a fifth of the
-paper's width, which has as many MACs as E at an eighth. The recipe is the course's own with fewer epochs, the same for
-all nets of a family (with and without batch norm). Without batch norm the learning rate is the best of three, on average
-over the shallowest and the deepest net, found with another seed on validation images. First weights are He's, images have
-deviation 1. A seed decides first weights, order and shifts; a run on one thread repeats bit for bit on the same machine.
+A, A-LRN, B, C, D and E, and B with one 5x5 convolution in place of each pair of 3x3 (section 4.1 of the paper): an
+eighth as wide, one linear layer behind five blocks, reduced CIFAR-10. A control, added as a question of cost: A at a
+fifth of the paper's width, which has as many MACs as E at an eighth. The recipe is the course's own with fewer
+epochs. With batch norm its learning rate serves all nets. Without, one rate would be unfair (a first look, at A and E
+alone: A is best at 0.1, E at 0.01), and each net has the best of three, found with another seed on validation images;
+A-LRN and the wide A take that of A. First weights are He's, images have deviation 1. A seed decides first weights,
+order and shifts; a run on one thread repeats bit for bit on the same machine.
 
 LRN's alpha has a unit, one over a squared activation. The published 1e-4 is meant for pixels from 0 to 255; ours are
 divided by their deviation, which is 64, and so alpha is multiplied by 64 squared: LRN(64 x) with alpha is 64 LRN(x) with
@@ -19,7 +20,8 @@ The test images are looked at once by each net, after its last epoch. Writes boo
 
     nets[net]               depth, convolutions, parameters and macs (without batch norm), field (pixels that a value
                             behind pool5 can see), notation
-    search[norm]            rates, seeds, chosen, and validation_accuracy[rate][net], a list over the seeds
+    search                  without batch norm: validation_accuracy[net][rate], a list over the search's seeds, and the
+                            chosen rate of each net
     families[norm][net]     over seeds: test_accuracy, validation_accuracy, train_accuracy, train_loss, seconds;
                             failed: how many ended below FAILED (chance is one third); none is left out
       .runs[i]              one seed. train_: the images as they are, in eval mode, after the last epoch; curve: validation
@@ -58,9 +60,10 @@ NORMS = ("batch", "none")
 FAILED = 0.5  # chance is one third
 PIXEL_DEVIATION = 64  # of the training images' pixels, 0 to 255
 DONE = Path(__file__).resolve().parents[1] / "build" / "depth"  # one file a finished run
-SEARCHED = ("A", "E")
 SEARCH_SEEDS = (101,)
-RATES = {"batch": (QUICK.learning_rate,), "none": (0.01, 0.03, 0.1)}
+RATES = (0.01, 0.03, 0.1)
+SEARCHED = ("A", "B", "B-5x5", "C", "D", "E")
+AS_SEARCHED = {"A-LRN": "A", "A-wide": "A"}  # the same depth, so the same rate
 PAIRS = (("B", "A"), ("C", "B"), ("D", "C"), ("E", "D"), ("E", "A"), ("A-LRN", "A"), ("B", "B-5x5"), ("A-wide", "E"))
 
 
@@ -145,31 +148,25 @@ def finish(path: Path, *arguments, **keywords) -> dict:
 
 
 def searched(data: Dataset) -> dict[str, dict]:
-    """What the rates gave on the validation images, and the best of each family. Where there is one, it is taken."""
-    found = {}
-    for norm, rates in RATES.items():
-        accuracies = {rate: searched_rate(norm, rate, data) for rate in rates} if len(rates) > 1 else {}
-        means = {rate: statistics.mean(v for some in nets.values() for v in some) for rate, nets in accuracies.items()}
-        found[norm] = {
-            "rates": list(rates),
-            "seeds": list(SEARCH_SEEDS),
-            "chosen": max(rates, key=means.get) if means else rates[0],
-            "validation_accuracy": {f"{rate:g}": nets for rate, nets in accuracies.items()},
-        }
-    return found
-
-
-def searched_rate(norm: str, rate: float, data: Dataset) -> dict[str, list[float]]:
-    """Of each net that is searched with, the validation accuracies at that rate, one a seed."""
+    """Of each net without batch norm, the validation accuracy with each rate and the best rate."""
+    found = {name: {f"{rate:g}": searched_rate(name, rate, data) for rate in RATES} for name in SEARCHED}
+    chosen = {name: max(RATES, key=lambda rate: statistics.mean(found[name][f"{rate:g}"])) for name in SEARCHED}
     return {
-        name: [
-            finish(DONE / f"search-{name}-{norm}-{rate:g}-{seed}.json", name, norm, seed, rate, data, test=False)[
-                "validation_accuracy"
-            ]
-            for seed in SEARCH_SEEDS
-        ]
-        for name in SEARCHED
+        "seeds": list(SEARCH_SEEDS),
+        "validation_accuracy": found,
+        "chosen": {name: chosen[AS_SEARCHED.get(name, name)] for name in NETS},
     }
+
+
+def searched_rate(name: str, rate: float, data: Dataset) -> list[float]:
+    """The validation accuracies of a net without batch norm at that rate, one a seed."""
+    paths = {seed: DONE / f"search-{name}-none-{rate:g}-{seed}.json" for seed in SEARCH_SEEDS}
+    runs = [finish(path, name, "none", seed, rate, data, test=False) for seed, path in paths.items()]
+    return [r["validation_accuracy"] for r in runs]
+
+
+def learning_rate(name: str, norm: str, search: dict[str, dict]) -> float:
+    return search["chosen"][name] if norm == "none" else RECIPE.learning_rate
 
 
 # --- differences ---
@@ -225,7 +222,7 @@ def main() -> None:
     search = searched(data)
     if not options.collect:
         for name, norm, seed in order():
-            finish(done(name, norm, seed), name, norm, seed, search[norm]["chosen"], data)
+            finish(done(name, norm, seed), name, norm, seed, learning_rate(name, norm, search), data)
     print(write("depth", collect(data, search)))
 
 
@@ -241,7 +238,7 @@ def done(name: str, norm: str, seed: int) -> Path:
 def again(name: str, norm: str, seed: int, data: Dataset) -> int:
     """One run, beside what the result has of it; returns the exit status: 1 if they differ."""
     kept = json.loads((RESULTS / "depth.json").read_text(encoding="utf-8"))
-    mine = run(name, norm, seed, kept["search"][norm]["chosen"], data)
+    mine = run(name, norm, seed, learning_rate(name, norm, kept["search"]), data)
     print(json.dumps(mine, indent=1))
     before = [r for r in kept["families"][norm].get(name, {"runs": []})["runs"] if r["seed"] == seed]
     if not before:
@@ -266,7 +263,7 @@ def collect(data: Dataset, search: dict[str, dict]) -> dict:
         "failed_below": FAILED,
         "setting": {
             **asdict(RECIPE),
-            "learning_rate": {norm: found["chosen"] for norm, found in search.items()},
+            "learning_rate": {"batch": RECIPE.learning_rate, "none": search["chosen"]},
             "initialization": "he",
             "precision": PRECISION,
             "pixel_deviation": PIXEL_DEVIATION,
