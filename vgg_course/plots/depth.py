@@ -77,7 +77,8 @@ def depth_differences(
         for offset, (norm, (_, color, marker)) in zip((0.02, 0.27), FAMILIES.items(), strict=True):
             if gain := found["differences"][norm].get(pair):
                 low, middle, high = (100 * gain[key] for key in ("low", "mean", "high"))
-                ax.hlines(row + offset, max(low, -reach), min(high, reach), color=color, linewidth=2)
+                if low < reach and high > -reach:
+                    ax.hlines(row + offset, max(low, -reach), min(high, reach), color=color, linewidth=2)
                 if abs(middle) <= reach:
                     ax.plot([middle], [row + offset], marker, color=color, markersize=6)
     ax.set_yticks(range(len(pairs)), [pair.replace(" - ", " over ") for pair in pairs])
@@ -94,8 +95,7 @@ def depth_differences(
 def accuracy_against_macs(found: Mapping, line: Sequence[str] = ("A", "B", "C", "D", "E")) -> Axes:
     """Mean test accuracy of the runs that learned against the MACs of one image: the nets of ``line`` joined."""
     ax = plt.subplots(figsize=(8, 3.8))[1]
-    for label, color, marker in FAMILIES.values():
-        norm = next(name for name, look in FAMILIES.items() if look[0] == label)
+    for norm, (label, color, marker) in FAMILIES.items():
         points = {}
         for net in found["families"][norm]:
             values, _ = _learned(found, norm, net)
@@ -103,7 +103,8 @@ def accuracy_against_macs(found: Mapping, line: Sequence[str] = ("A", "B", "C", 
                 points[net] = found["nets"][net]["macs"] / 1e6, mean(values)
                 if len(values) > 1:
                     ax.errorbar(*points[net], yerr=stdev(values), color=color, linewidth=1)
-        joined = [points[net] for net in line if net in points]
+        if not (joined := [points[net] for net in line if net in points]):
+            continue
         ax.plot(*zip(*joined, strict=True), color=color, linewidth=1.2)
         for net, (macs, value) in points.items():
             ax.plot([macs], [value], marker, color=color, markersize=6, fillstyle="full" if net in line else "none")
