@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def pictures(
         height, width = image.shape[1:]
         top = tall - height
         ax.imshow(image.permute(1, 2, 0).numpy(), extent=(left, left + width, tall, top))
+        edge = {"fill": False, "edgecolor": palette.CONTEXT, "linewidth": 0.6, "clip_on": False}
+        ax.add_patch(plt.Rectangle((left, top), width, height, **edge))  # a white picture on a white page
         ax.text(left + width / 2, top - 0.02 * tall, title, ha="center", va="bottom")
         for row, column, side in (frames or {}).get(title, ()):
             for color, line, style in (("black", 2.6, "-"), ("white", 1.2, "--")):  # seen on any picture
@@ -86,14 +89,16 @@ def sums_of_filters(panels: Mapping[str, Tensor]) -> Axes:
 def crop_coverage(sides: Sequence[int], size: int = 224) -> Axes:
     """Along the middle row of square images: the share of all crops of ``size`` pixels that hold each pixel."""
     ax = plt.subplots(figsize=(7.5, 3.2))[1]
-    for side, look in zip(sides, looks(), strict=False):
+    for number, (side, look) in enumerate(zip(sides, looks(), strict=False)):
         starts = side - size + 1
         holding = [min(pixel, starts - 1) - max(0, pixel - size + 1) + 1 for pixel in range(side)]
         middle = holding[side // 2] / starts
         shares = [100 * held / starts * middle for held in holding]
         look["marker"] = None
         ax.plot([100 * (pixel + 0.5) / side for pixel in range(side)], shares, **look)
-        ax.text(50, shares[side // 2] - 1.5, f"S = {side}", ha="center", va="top")
+        height = (0.88 - 0.19 * number) * max(shares)  # each label at another height, inside its own right flank
+        at = max(pixel for pixel in range(side) if shares[pixel] >= height)
+        ax.text(100 * at / side - 1.5, height, f"S = {side}", ha="right", va="center")
     ax.set(xlabel="place along the middle row, % of the width", ylabel="crops that hold it, %", ylim=(0, 103))
     return ax
 
@@ -102,7 +107,8 @@ def crop_coverage(sides: Sequence[int], size: int = 224) -> Axes:
 def color_cloud(pixels: Tensor, axes: ColorAxes, shifts: Tensor) -> Axes:
     """Pixels ``(N, 3)`` from 0 to 1 by red and blue, each in its own color; the principal axes; and some color shifts.
 
-    An axis is drawn two deviations to either side of the mean. The shifts ``(M, 3)`` are crosses around the mean.
+    An axis is drawn two deviations to either side of the mean, and named unless it is too short here. The shifts
+    ``(M, 3)`` are crosses around the mean.
     """
     ax = plt.subplots(figsize=(5.4, 4.2))[1]
     red, _, blue = pixels.T.tolist()
@@ -113,7 +119,8 @@ def color_cloud(pixels: Tensor, axes: ColorAxes, shifts: Tensor) -> Axes:
         reach = 2 * value.sqrt() * vector
         start, end = (center - reach).tolist(), (center + reach).tolist()
         ax.plot([start[0], end[0]], [start[2], end[2]], style, color=palette.HIGHLIGHT, linewidth=2)
-        ends.append((f"p{number}", end))
+        if math.dist((start[0], start[2]), (end[0], end[2])) > 0.1:  # the third points at the reader: green
+            ends.append((f"p{number}", end))
     for name, end in ends:
         box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         ax.annotate(name, (end[0], end[2]), (5, 3), textcoords="offset points", color="black", bbox=box, fontsize=9)
