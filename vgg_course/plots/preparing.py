@@ -98,7 +98,7 @@ def crop_coverage(sides: Sequence[int], size: int = 224) -> Axes:
         ax.plot([100 * (pixel + 0.5) / side for pixel in range(side)], shares, **look)
         height = (0.88 - 0.19 * number) * max(shares)  # each label at another height, inside its own right flank
         at = max(pixel for pixel in range(side) if shares[pixel] >= height)
-        ax.text(100 * at / side - 1.5, height, f"S = {side}", ha="right", va="center")
+        ax.text(100 * at / side - 3, height, f"S = {side}", ha="right", va="center")
     ax.set(xlabel="place along the middle row, % of the width", ylabel="crops that hold it, %", ylim=(0, 103))
     return ax
 
@@ -119,7 +119,7 @@ def color_cloud(pixels: Tensor, axes: ColorAxes, shifts: Tensor) -> Axes:
         reach = 2 * value.sqrt() * vector
         start, end = (center - reach).tolist(), (center + reach).tolist()
         ax.plot([start[0], end[0]], [start[2], end[2]], style, color=palette.HIGHLIGHT, linewidth=2)
-        if math.dist((start[0], start[2]), (end[0], end[2])) > 0.1:  # the third points at the reader: green
+        if math.dist((start[0], start[2]), (end[0], end[2])) > 0.2:  # the third points at the reader: green
             ends.append((f"p{number}", end))
     for name, end in ends:
         box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
