@@ -21,6 +21,7 @@ from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradie
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
 from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
+from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds, speed_ups, step_times
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
@@ -32,6 +33,7 @@ __all__ = [
     "along_a_line",
     "anatomy",
     "answers",
+    "apart_by_shard",
     "bars",
     "both_ways",
     "by_start",
@@ -57,6 +59,7 @@ __all__ = [
     "left_over",
     "likeness_by_layer",
     "maps",
+    "message_times",
     "module_map",
     "one_gradient_back",
     "one_output_value",
@@ -66,10 +69,13 @@ __all__ = [
     "printed_losses",
     "pull_by_layer",
     "relative_gradients",
+    "ring_rounds",
     "row_as_window",
     "score_maps",
     "shares",
+    "speed_ups",
     "step",
+    "step_times",
     "styled",
     "sums_of_filters",
     "two_bases",
