@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from vgg_course import cli, containers, data, doctor, sources
+from vgg_course import answers, cli, containers, data, doctor, sources, weights
 
 
 @pytest.fixture(autouse=True)
@@ -98,27 +98,29 @@ def few(monkeypatch):
     )
 
 
-def test_train_says_what_it_does_and_saves_a_checkpoint_that_loads_safely(few, capsys, tmp_path):
-    file = tmp_path / "vgg.pt"
+@pytest.mark.parametrize("name", ["vgg.pt", "vgg.safetensors"])
+def test_train_says_what_it_does_and_saves_a_net_that_can_be_built_again(few, capsys, tmp_path, name):
+    file = tmp_path / name
     assert cli.main(["train", "--epochs", "1", "--seed", "3", "--output", str(file)]) == 0
     out = capsys.readouterr().out
     assert "DRAWN STAND-IN" in out.splitlines()[0]
+    assert f"saved {file}" in out.splitlines()
     assert "test accuracy" in out.splitlines()[-1]
     assert "DRAWN STAND-INS" in out.splitlines()[-1]
-    content = torch.load(file, weights_only=True)
-    assert (content["seed"], content["recipe"]["epochs"], content["is_drawn"]) == (3, 1, True)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["vgg.pt"]
+    facts, images = weights.about(file), data.reduced_cifar10()
+    assert (facts["seed"], facts["recipe"]["epochs"], facts["is_drawn"]) == (3, 1, True)
+    assert (facts["classes"], facts["mean"]) == (list(images.classes), images.mean.tolist())
+    said = answers.evaluate(weights.build(file), images, images.test).accuracy
+    assert f"test accuracy {said:.2%} on" in out
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
 
 
-def test_a_saved_net_can_be_built_again(few, tmp_path):
-    from vgg_course.configuration import Configuration
-    from vgg_course.model import VGG
-
-    cli.main(["train", "--epochs", "1", "--output", str(tmp_path / "vgg.pt")])
-    content = torch.load(tmp_path / "vgg.pt", weights_only=True)
-    words, size, norm = (content[key] for key in ("configuration", "input_size", "batch_norm"))
-    model = VGG(Configuration.parse(words, input_size=size).variant(batch_norm=norm))
-    model.load_state_dict(content["state_dict"])
+def test_the_same_run_gives_the_same_weights_in_both_formats(few, tmp_path):
+    for name in ("vgg.pt", "vgg.safetensors"):
+        cli.main(["train", "--epochs", "1", "--output", str(tmp_path / name)])
+    one, other = (weights.read(tmp_path / name) for name in ("vgg.pt", "vgg.safetensors"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize(

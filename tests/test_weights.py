@@ -1,11 +1,16 @@
 """Weights are saved whole or not at all, and loaded safely or not at all."""
 
+import json
 import os
 import pickle
 import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 import torchvision
 from torch import nn
@@ -15,6 +20,7 @@ from vgg_course.configuration import CONFIGURATIONS, Configuration
 from vgg_course.model import VGG, vgg
 from vgg_course.weights import WeightsError, load, read, save
 
+FILES = ["vgg.pt", "vgg.safetensors"]
 PAIRS = [("A", 11), ("B", 13), ("D", 16), ("E", 19)]
 
 
@@ -55,12 +61,47 @@ def written(path, content, **options):
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_what_is_saved_is_loaded_bit_for_bit(tmp_path, name, batch_norm):
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_saved_is_loaded_bit_for_bit(tmp_path, name, batch_norm, file):
     model, other = (made(name, seed, batch_norm=batch_norm) for seed in (0, 5))
     assert bits(model) != bits(other)
-    save(model, tmp_path / "vgg.pt")
-    load(other, tmp_path / "vgg.pt")
+    model.to(memory_format=torch.channels_last)  # as it lies in memory after training
+    save(model, tmp_path / file)
+    load(other, tmp_path / file)
     assert bits(other) == bits(model)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_saved_net_can_be_built_again_from_its_file_alone(tmp_path, file):
+    model = made("C", batch_norm=True, in_channels=1)
+    before = torch.get_rng_state()
+    save(model, tmp_path / file, classes=("a", "b", "c"), epochs=[{"loss": 0.1}])
+    again = weights.build(tmp_path / file)
+    assert (bits(again), again.configuration, again.training) == (bits(model), model.configuration, False)
+    assert torch.equal(torch.get_rng_state(), before)
+    facts = weights.about(tmp_path / file)
+    assert (facts["classes"], facts["epochs"]) == (["a", "b", "c"], [{"loss": 0.1}])
+    assert facts.keys() == {"name", "notation", "input_size", "in_channels", "batch_norm", "classes", "epochs"}
+
+
+def test_a_file_of_tensors_alone_does_not_say_what_it_is(tmp_path):
+    path = written(tmp_path / "vgg.pth", made().state_dict())
+    assert weights.about(path) == {}
+    with pytest.raises(WeightsError, match="does not say what net it is of; build that yourself"):
+        weights.build(path)
+    save(made(), path)
+    torch.save(torch.load(path, weights_only=True) | {"notation": "conv3-4 FC-2 maxpool"}, path)
+    with pytest.raises(WeightsError, match=r"is of a net that cannot be built: .*behind a fully-connected layer"):
+        weights.build(path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_facts_that_are_not_plain_are_refused(tmp_path, file):
+    with pytest.raises(WeightsError, match=r"can keep text, numbers, lists and dicts beside the weights: .*Tensor"):
+        save(made(), tmp_path / file, mean=torch.zeros(3))
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'notation'"):
+        save(made(), tmp_path / file, notation="conv3-4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_saved_file_says_what_it_is_in_plain_text_and_numbers(tmp_path):
@@ -74,29 +115,30 @@ def test_a_saved_file_says_what_it_is_in_plain_text_and_numbers(tmp_path):
     assert all(type(value) is torch.Tensor for value in tensors.values())
 
 
-def test_saving_replaces_the_old_file_and_leaves_nothing_beside_it(tmp_path):
+@pytest.mark.parametrize("file", FILES)
+def test_saving_replaces_the_old_file_and_leaves_nothing_beside_it(tmp_path, file):
     for seed in range(2):
-        save(made(seed=seed), tmp_path / "vgg.pt")
+        save(made(seed=seed), tmp_path / file)
     model = made(seed=7)
-    load(model, str(tmp_path / "vgg.pt"))
+    load(model, str(tmp_path / file))
     assert bits(model) == bits(made(seed=1))
-    assert [path.name for path in tmp_path.iterdir()] == ["vgg.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == [file]
 
 
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("problem", [OSError("disk full"), KeyboardInterrupt()])
-def test_a_stopped_save_leaves_the_old_file_whole(tmp_path, monkeypatch, problem):
-    save(made(), tmp_path / "vgg.pt")
-    before = (tmp_path / "vgg.pt").read_bytes()
+def test_a_stopped_save_leaves_the_old_file_whole(tmp_path, monkeypatch, problem, file):
+    save(made(), tmp_path / file)
+    before = (tmp_path / file).read_bytes()
 
-    def half(content, file):
-        file.write(b"half")
+    def stopped(number):
         raise problem
 
-    monkeypatch.setattr(torch, "save", half)
+    monkeypatch.setattr(os, "fsync", stopped)  # all is written, but not yet safely
     with pytest.raises((WeightsError, KeyboardInterrupt)):
-        save(made(seed=1), tmp_path / "vgg.pt")
-    assert (tmp_path / "vgg.pt").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["vgg.pt"]
+        save(made(seed=1), tmp_path / file)
+    assert (tmp_path / file).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [file]
 
 
 def test_save_refuses_what_it_cannot_write(tmp_path):
@@ -325,23 +367,25 @@ def test_torchvisions_vgg13_is_recognized_when_the_model_is_vgg16():
     assert "has the weights of configuration B without batch norm, but the model is configuration D" in refused(source)
 
 
-def test_a_flipped_bit_in_a_file_is_noticed(tmp_path):
-    path = tmp_path / "vgg.pt"
+@pytest.mark.parametrize("file", FILES)
+def test_a_flipped_bit_in_a_file_is_noticed(tmp_path, file):
+    path = tmp_path / file
     save(made(), path)
     content = bytearray(path.read_bytes())
     weight = made().features[0].weight.detach().numpy().tobytes()
     place = bytes(content).index(weight[:64])  # inside the first tensor, as it lies in the file
     content[place] ^= 1
     path.write_bytes(content)
-    assert "the checksum of" in refused(path)
+    assert "checksum" in refused(path)
 
 
-def test_pools_have_no_weights_but_a_saved_file_tells_them_apart(tmp_path):
+@pytest.mark.parametrize("file", FILES)
+def test_pools_have_no_weights_but_a_saved_file_tells_them_apart(tmp_path, file):
     words = "conv3-4 {} conv3-8 maxpool FC-3"
     one, other = (VGG(Configuration.parse(words.format(p), input_size=16)) for p in ("maxpool", "maxpool3/s2/p1"))
-    save(one, tmp_path / "vgg.pt")
+    save(one, tmp_path / file)
     assert "saved from configuration custom, conv3-4 maxpool conv3-8 maxpool; the model" in refused(
-        tmp_path / "vgg.pt", other
+        tmp_path / file, other
     )
 
 
@@ -353,17 +397,22 @@ def test_no_file_and_a_folder_are_told_apart(tmp_path):
     assert "is a folder, not a file of weights" in refused(tmp_path)
 
 
+TEXTS = [
+    (b"", "is empty, 0 bytes"),
+    (
+        b"<!DOCTYPE html>\n<html><title>404 Not Found</title>",
+        "is a web page, not weights. It begins with '<!DOCTYPE",
+    ),
+    (b"\n  <html>" + "é".encode() * 400, "is a web page"),
+    (b'{"error": "rate limit exceeded"}', "is text, not weights"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 29425336\n", "Run: git lfs pull"),
+]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty, 0 bytes"),
-        (
-            b"<!DOCTYPE html>\n<html><title>404 Not Found</title>",
-            "is a web page, not weights. It begins with '<!DOCTYPE",
-        ),
-        (b"\n  <html>" + "é".encode() * 400, "is a web page"),
-        (b'{"error": "rate limit exceeded"}', "is text, not weights"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 29425336\n", "Run: git lfs pull"),
+        *TEXTS,
         (b"\x89HDF\r\n\x1a\n" + bytes(200), "could not be read as weights"),
         (b"\x93NUMPY\x01\x00" + bytes(200), "could not be read as weights"),
         (bytes(1000), "could not be read as weights"),
@@ -470,3 +519,166 @@ def test_the_error_does_not_carry_torchs_advice_to_load_unsafely(tmp_path):
     with pytest.raises(WeightsError) as caught:
         read(tmp_path / "bad.pth")
     assert caught.value.__suppress_context__
+
+
+# --- safetensors ---
+
+
+def safe(tmp_path, tensors, metadata=None, change=None):
+    """A safetensors file as the library writes it; ``change`` is given its header, a dict, and may return bytes."""
+    content = safetensors.torch.save(dict(tensors), metadata)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    changed = change(header) if change else None
+    words = changed if isinstance(changed, bytes) else json.dumps(header).encode()
+    path = tmp_path / "vgg.safetensors"
+    path.write_bytes(len(words).to_bytes(8, "little") + words + content[end:])
+    return path
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "vgg_course"}])
+def test_a_safetensors_file_from_anywhere_is_read(tmp_path, metadata):
+    model = made(seed=1)
+    load(model, safe(tmp_path, made().state_dict(), metadata))
+    assert bits(model) == bits(made())
+
+
+def test_what_is_saved_as_safetensors_others_can_read(tmp_path):
+    save(made(batch_norm=True), tmp_path / "vgg.safetensors")
+    tensors = safetensors.torch.load_file(tmp_path / "vgg.safetensors")
+    other = made(seed=1, batch_norm=True)
+    other.load_state_dict(tensors)
+    assert bits(other) == bits(made(batch_norm=True))
+    with safetensors.safe_open(tmp_path / "vgg.safetensors", "pt") as file:
+        said = json.loads(file.metadata()["vgg_course"])
+    assert said["notation"] == other.configuration.notation()
+
+
+def test_the_same_net_gives_the_same_file_to_the_byte(tmp_path):
+    program = (
+        "import sys, torch; from vgg_course import weights; from vgg_course.model import vgg;"
+        "model = vgg(input_size=32, width=1/16, generator=torch.Generator().manual_seed(0));"
+        "weights.save(model, sys.argv[1], a=1, b=2, c=3)"
+    )
+    files = [tmp_path / f"{number}.safetensors" for number in range(2)]
+    for file in files:  # two processes: within one, an order drawn by lot may stay the same
+        subprocess.run([sys.executable, "-c", program, str(file)], check=True)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_types_of_floating_point_convert_from_safetensors_too(tmp_path, dtype):
+    model = made(seed=1)
+    load(model, safe(tmp_path, {name: tensor.to(dtype) for name, tensor in made().state_dict().items()}))
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert torch.equal(model.features[0].weight, made().features[0].weight.to(dtype).float())
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (lambda: without("features.5.weight"), r"Missing: features\.5\.weight\."),
+        (lambda: made().state_dict() | {"extra": torch.zeros(1)}, r"Unexpected: extra\."),
+        (lambda: made(width=1 / 8).state_dict(), "another width"),
+        (lambda: changed(features_2_bias=torch.tensor([1, float("nan"), 3, 4])), r"1 of the 4 numbers of features\.2\.bias"),
+        (lambda: changed(features_2_bias=torch.full((4,), 1e300, dtype=torch.float64)), "too large for it"),
+        (lambda: changed(features_2_bias=torch.tensor([1, 2, 3, 4])), r"is torch\.int64, where"),
+        (lambda: changed(features_2_bias=torch.zeros(4).to(torch.uint32)), r"is torch\.uint32, where"),
+        (lambda: {}, "it is empty"),
+    ],
+)  # fmt: skip
+def test_safetensors_that_do_not_fit_are_refused_by_name(tmp_path, source, words):
+    message = refused(safe(tmp_path, source()))
+    assert re.search(words, message), message
+
+
+def entry(header, **parts):
+    header["features.0.bias"] |= parts
+
+
+def twice(header):
+    words = json.dumps(header)[:-1]
+    return f'{words}, "features.0.bias": {json.dumps(header["features.0.bias"])}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (twice, r"two entries 'features\.0\.bias'; which one counts"),
+        (lambda header: b"{", "could not be read as safetensors. It is damaged"),
+        (lambda header: b"[1]", "could not be read as safetensors. It is damaged"),
+        (lambda header: b"[" * 100_000, "could not be read as safetensors. It is damaged"),
+        (lambda header: b"\xff" * 40, "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, dtype="F99"), "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, dtype="F64"), "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, shape=[5]), "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, shape=[-4]), "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, shape=[2**40, 2**40]), "could not be read as safetensors. It is damaged"),
+        (lambda header: entry(header, data_offsets=[10**6, 10**6 + 16]), "ends too soon, after"),
+        (lambda header: entry(header, data_offsets=[0]), "could not be read as safetensors. It is damaged"),
+        (lambda header: header.pop("features.0.bias") and None, "could not be read as safetensors. It is damaged"),
+        (lambda header: header.update(__metadata__={"vgg_course": 3}), "could not be read as safetensors. It is damaged"),
+        (lambda header: header.update(__metadata__={"vgg_course": "{"}), "its checksum is wrong"),
+        (lambda header: header.update(__metadata__={"vgg_course": "[1]"}), "its checksum is wrong"),
+        (lambda header: header.update(__metadata__={"vgg_course": "{}"}), "its checksum is wrong"),
+    ],
+)  # fmt: skip
+def test_a_damaged_header_is_refused(tmp_path, change, words):
+    path = safe(tmp_path, made().state_dict(), change=change)
+    message = refused(path)
+    assert re.search(words, message), message
+    assert str(path) in message
+
+
+def test_a_changed_fact_is_noticed(tmp_path):
+    path = tmp_path / "vgg.safetensors"
+    save(made(), path, mean=[0.4375])
+    path.write_bytes(path.read_bytes().replace(b"0.4375", b"0.4376"))
+    assert "its checksum is wrong" in refused(path)
+
+
+@pytest.mark.parametrize(("content", "words"), TEXTS)
+def test_text_under_the_name_of_safetensors_is_called_what_it_is(tmp_path, content, words):
+    path = tmp_path / "vgg.safetensors"
+    path.write_bytes(content)
+    assert words in refused(path)
+
+
+@pytest.mark.parametrize("content", [bytes(1000), bytes(range(256)) * 9, b"\x89HDF\r\n\x1a\n" + bytes(200), b"\0"])
+def test_anything_else_under_the_name_of_safetensors_is_refused(tmp_path, content):
+    path = tmp_path / "vgg.safetensors"
+    path.write_bytes(content)
+    assert "safetensors" in refused(path)
+
+
+def test_every_length_of_a_file_that_was_cut_off_is_refused(tmp_path):
+    small = VGG(Configuration.parse("conv3-2 FC-2", input_size=2))
+    path = tmp_path / "vgg.safetensors"
+    save(small, path)
+    whole = path.read_bytes()
+    for length in range(8, len(whole)):
+        path.write_bytes(whole[:length])
+        assert f"ends too soon, after {length:,}" in refused(path, small)
+    path.write_bytes(whole + b"\0")
+    assert "could not be read as safetensors. It is damaged" in refused(path, small)
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "old format"])
+def test_the_wrong_name_is_said(tmp_path, new):
+    path = tmp_path / "vgg.safetensors"
+    torch.save(made().state_dict(), path, _use_new_zipfile_serialization=new)
+    assert "is a file of torch.save, under the wrong name; call it vgg.pt" in refused(path)
+    save(made(), path)
+    path = path.rename(tmp_path / "vgg.pth")
+    assert "looks like safetensors, under another name; call it vgg.safetensors" in refused(path)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    path = safe(tmp_path, made().state_dict())
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(WeightsError, match=r"could not be read: \[Errno 13\] Permission denied"):
+        read(path)

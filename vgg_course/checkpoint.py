@@ -29,8 +29,10 @@ class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written, read or gone on with. Says why and what to do; nothing was changed."""
 
 
-def write(content: Mapping, path: Path) -> None:
+def write(content: Mapping | bytes, path: Path) -> None:
     """Write beside the place, then move there in one step: whoever looks finds the old file or the new one, whole.
+
+    Bytes are written as they are, a mapping as ``torch.save`` does.
 
     Raises:
         CheckpointError: there is no such folder, or no room. The file that was there is as before.
@@ -38,7 +40,10 @@ def write(content: Mapping, path: Path) -> None:
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(half, "wb") as file:
-            torch.save(content, file)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())  # on the disk, not in a buffer, before the old file goes
         os.replace(half, path)

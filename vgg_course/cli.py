@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=int, help="passes over the training images (the course's recipe)")
     train.add_argument("--seed", type=int, default=0, help="decides weights, order and augmentation (0)")
-    train.add_argument("--output", type=Path, metavar="FILE", help="save the trained weights here")
+    train.add_argument(
+        "--output", type=Path, metavar="FILE", help="save the trained weights here, as .safetensors or .pt"
+    )
     train.add_argument(
         "--checkpoint",
         type=Path,
@@ -148,30 +150,28 @@ def _train_together(options: argparse.Namespace) -> int:
 def _unwritable(path: Path) -> str | None:
     folder = path.absolute().parent
     if path.is_dir():
-        return f"--output {path} is a folder; name a file, such as {path / 'vgg.pt'}."
+        return f"--output {path} is a folder; name a file, such as {path / 'vgg.safetensors'}."
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         return f"--output {path}: the folder {folder} is not there or cannot be written; make it, or name another."
     return None
 
 
 def _save(model, data, history, path: Path) -> None:
-    """All or nothing: a file that is there is whole. Plain types only, so that ``torch.load`` reads it safely."""
-    from vgg_course.checkpoint import write
+    """The weights, and what is needed to use them and to know where they come from."""
+    from vgg_course import weights
 
-    content = {
-        "state_dict": {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()},
-        "configuration": model.configuration.notation(),
-        "input_size": model.configuration.input_size,
-        "batch_norm": model.configuration.batch_norm,
-        "classes": list(data.classes),
-        "mean": data.mean,
-        "std": data.std,
-        "is_drawn": data.is_drawn,
-        "recipe": asdict(history.recipe),
-        "seed": history.seed,
-        "epochs": [asdict(epoch) for epoch in history],
-    }
-    write(content, path)
+    weights.save(
+        model,
+        path,
+        classes=data.classes,
+        mean=data.mean.tolist(),
+        std=data.std.tolist(),
+        is_drawn=data.is_drawn,
+        recipe=asdict(history.recipe),
+        seed=history.seed,
+        precision=history.precision,
+        epochs=[asdict(epoch) for epoch in history],
+    )
     print(f"saved {path}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vgg_course import sources
 
-PACKAGES = ("torch", "torchvision", "matplotlib", "torchinfo")
+PACKAGES = ("torch", "torchvision", "matplotlib", "torchinfo", "safetensors")
 NEEDED_GB = 1
 
 

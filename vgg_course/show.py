@@ -18,12 +18,13 @@ def _words(cell: Cell) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, a header and rows; the ``footer`` rows (totals) stand below a line. Numbers align right."""
+    """A caption, a header and rows; the ``footer`` rows (totals) stand below a line. Numbers align right, prose left."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     footer: Sequence[Sequence[Cell]] = ()
+    prose: bool = False
 
     def text(self) -> str:
         """Plain text, aligned, for a terminal."""
@@ -32,7 +33,10 @@ class Table:
         widths = [max(map(len, column)) for column in zip(self.header, *body, *foot, strict=True)]
 
         def line(cells: Sequence[str]) -> str:
-            first, *rest = (c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+            first, *rest = (
+                c.rjust(w) if i and not self.prose else c.ljust(w)
+                for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+            )
             return "  ".join([first, *rest]).rstrip()
 
         rule = "-" * len(line(["x" * w for w in widths]))
@@ -42,13 +46,15 @@ class Table:
     def html(self) -> str:
         """An HTML table with a caption, row headers and right-aligned numbers; styled by the page it stands in."""
 
+        align = "left" if self.prose else "right"
+
         def row(cells: Sequence[Cell], tag: str = "td") -> str:
             first, *rest = [escape(_words(cell)) for cell in cells]
             scope = "col" if tag == "th" else "row"
             tail = "".join(
-                f'<{tag} scope="col" style="text-align:right">{c}</{tag}>'
+                f'<{tag} scope="col" style="text-align:{align}">{c}</{tag}>'
                 if tag == "th"
-                else f'<td style="text-align:right">{c}</td>'
+                else f'<td style="text-align:{align}">{c}</td>'
                 for c in rest
             )
             return f'<tr><th scope="{scope}" style="text-align:left">{first}</th>{tail}</tr>'

@@ -1,79 +1,74 @@
-"""Trained weights on disk: saving them whole or not at all, and loading them safely or not at all.
+"""Trained weights: saving them whole or not at all, and loading them safely or not at all.
 
-A file of weights from somewhere is a program: Python's pickle, which ``torch.save`` writes, may name any function to be
-called while it is read. Here nothing is ever run (``torch.load(..., weights_only=True)``), and nothing is copied into a
-model before every tensor has been looked at: whatever is wrong raises :class:`WeightsError`, which says what and what to
-do, and the model stays as it was, bit for bit.
+A file of weights from somewhere may be a program (:mod:`vgg_course.formats` has the reasons). Here nothing is ever run,
+and nothing is copied into a model before every tensor has been looked at: whatever is wrong raises :class:`WeightsError`,
+which says what and what to do, and the model stays as it was, bit for bit.
 
 Names of tensors are torchvision's, so its files for A, B, D and E load into ours, and ours into its classes::
 
     weights.load(vgg("D"), "vgg16.pth")
-    torchvision.models.vgg16().load_state_dict(weights.read("ours.pt"))
+    torchvision.models.vgg16().load_state_dict(weights.read("ours.safetensors"))
 """
 
 from __future__ import annotations
 
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isqrt
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
 
-from vgg_course import checkpoint
-from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
+from vgg_course import formats
+from vgg_course.configuration import CONFIGURATIONS, Configuration, ConfigurationError, Conv, Linear
+from vgg_course.formats import FORMAT, WeightsError
 from vgg_course.model import VGG
 
+__all__ = ["WeightsError", "about", "build", "features_from_environment", "load", "read", "save"]
+
 ENVIRONMENT = "VGG_COURSE_WEIGHTS"  # names a file with the convolutional weights of VGG-16
-FORMAT = "vgg_course"  # marks the files that save() writes
 PARTS = (None, "features")
 
 Source = str | os.PathLike | Mapping[str, Tensor]
 
 
-class WeightsError(ValueError):
-    """Weights that cannot be saved or loaded. Says what is wrong with which file or tensor, and what to do."""
-
-
 # --- writing ---
 
 
-def save(model: VGG, path: str | os.PathLike) -> None:
+def save(model: VGG, path: str | os.PathLike, **facts) -> None:
     """Write the weights of ``model`` and what it is: the configuration in the paper's notation, as plain text.
 
     The file is written beside its place and moved there when it is complete: whoever stops the program finds the old file
     or the new one, never half of one.
 
+    Args:
+        model: its weights; it may be on a GPU.
+        path: a name that ends in .safetensors gives that format; any other, what ``torch.save`` writes.
+        facts: whatever else should be kept with the weights: text, numbers, lists and dicts. :func:`about` returns them.
+
     Raises:
-        WeightsError: the place is a folder or in no folder, or a weight is not finite (such a file could not be loaded).
+        WeightsError: the place is a folder or in no folder, a weight is not finite (such a file could not be loaded), or
+            a fact is not plain.
     """
     tensors, path = _of(model).state_dict(), Path(path).expanduser()
     if path.is_dir():
-        raise WeightsError(f"{path} is a folder; name a file in it, as in {path / 'vgg.pt'}.")
+        raise WeightsError(f"{path} is a folder; name a file in it, as in {path / 'vgg.safetensors'}.")
     if not path.parent.is_dir():
         raise WeightsError(f"there is no folder {path.parent} to write {path.name} into; make it first.")
     for name, tensor in tensors.items():
         _finite(name, tensor, "the model")
     configuration = model.configuration
-    content = {
-        "format": FORMAT,
+    described = {
         "name": configuration.name,
         "notation": configuration.notation(),
         "input_size": configuration.input_size,
         "in_channels": configuration.in_channels,
         "batch_norm": configuration.batch_norm,
-        "state_dict": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
     }
-    try:
-        checkpoint.write(content, path)
-    except checkpoint.CheckpointError as error:
-        raise WeightsError(str(error)) from error
+    formats.write(tensors, dict(**described, **facts), path)
 
 
 # --- reading ---
@@ -91,13 +86,22 @@ def read(source: Source) -> dict[str, Tensor]:
     return _read(source)[0]
 
 
+def about(path: str | os.PathLike) -> dict:
+    """What a file that :func:`save` wrote says of itself: its configuration, and the facts kept with it; else nothing.
+
+    Raises:
+        WeightsError: see :func:`read`.
+    """
+    return {key: value for key, value in _read(path)[1].items() if key not in ("format", "state_dict")}
+
+
 def _read(source: Source) -> tuple[dict[str, Tensor], Mapping]:
     """The tensors, and what one of our own files says about itself (else nothing)."""
     if isinstance(source, Mapping):
         content, what = source, "the state dict"
     elif isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
-        content, what = _from_file(path), str(path)
+        content, what = formats.read(path), str(path)
     else:
         raise WeightsError(
             f"the source is a {type(source).__name__}; give the path of a file, or a state dict (model.state_dict())."
@@ -125,77 +129,6 @@ def _read(source: Source) -> tuple[dict[str, Tensor], Mapping]:
             f"{what} is no state dict, which has tensors by name: {found}. Save model.state_dict() in it."
         )
     return dict(tensors), about
-
-
-def _from_file(path: Path) -> object:
-    """What ``torch.save`` put into a file, if that is nothing but tensors, containers, text and numbers."""
-    if path.is_dir():
-        raise WeightsError(f"{path} is a folder, not a file of weights; name the file in it.")
-    if not path.is_file():
-        raise WeightsError(f"there is no file {path} (looked for from {Path.cwd()}); check the name.")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(512)
-        _no_text(path, head)
-        if head.startswith(b"PK") and not zipfile.is_zipfile(path):
-            raise WeightsError(
-                f"{path} ends too soon, after {path.stat().st_size:,} bytes: the list of its contents, which comes last, is "
-                "missing. Download or copy it again."
-            )
-        if head.startswith(b"PK"):
-            with zipfile.ZipFile(path) as archive:  # torch itself would not notice a flipped bit
-                damaged = archive.testzip()
-            if damaged is not None:
-                raise WeightsError(f"{path} is damaged: the checksum of {damaged} is wrong. Download or copy it again.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch wants to warn of, it refuses a moment later
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except WeightsError:
-        raise
-    except OSError as error:
-        raise WeightsError(f"{path} could not be read: {error}.") from None
-    except Exception as error:  # a damaged file makes torch raise nearly anything, and advise to load it unsafely
-        raise _unreadable(path, error) from None
-
-
-def _no_text(path: Path, head: bytes) -> None:
-    """Raise if a file begins as no file of weights does: not at all, or with text."""
-    if not head:
-        raise WeightsError(f"{path} is empty, 0 bytes: a download that did not begin? Get it again.")
-    if head.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{path} is a Git LFS pointer, a note where the file lies, not the file. Run: git lfs pull")
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if len(head) < 512 or error.start < 508:  # else the cut went through a letter
-            return
-        text = head[: error.start].decode("utf-8")
-    if any(not c.isprintable() and not c.isspace() for c in text):
-        return
-    kind = "a web page" if text.lstrip().startswith("<") else "text"
-    raise WeightsError(
-        f"{path} is {kind}, not weights. It begins with {text[:40]!r}: an error message of the server it came from? Look "
-        "into it, and download it again."
-    )
-
-
-def _unreadable(path: Path, error: Exception) -> WeightsError:
-    """The error for what torch could not, or would not, read. Its own advice is left out: it is to load unsafely."""
-    code = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, UnpicklingError) else None
-    if code and code[1].startswith("numpy"):
-        return WeightsError(
-            f"{path} holds numpy arrays ({code[1]}), and rebuilding them could run code. Where it was made, save tensors "
-            "instead: torch.save({name: torch.tensor(array) for name, array in arrays.items()}, path)."
-        )
-    if code:
-        return WeightsError(
-            f"{path} is not only weights: reading it would run {code[1]}. It was refused, and nothing of it ran. If you "
-            "trust who made it, ask for a file made by torch.save(model.state_dict(), path)."
-        )
-    return WeightsError(
-        f"{path} could not be read as weights. It is damaged, cut off, or was not written by torch.save (read as far as: "
-        f"{type(error).__name__}). Download or copy it again."
-    )
 
 
 # --- loading ---
@@ -228,6 +161,30 @@ def load(model: VGG, source: Source, part: str | None = None) -> None:
     for name, tensor in tensors.items():
         _usable(name, tensor, own[name], what)
     model.load_state_dict({**model.state_dict(), **tensors})
+
+
+def build(path: str | os.PathLike) -> VGG:
+    """The net of a file that :func:`save` wrote, built as the file says, with its weights, in eval mode.
+
+    Raises:
+        WeightsError: the file does not say what net it is of, or cannot be loaded.
+    """
+    said = about(path)
+    try:
+        options = {key: said[key] for key in ("input_size", "in_channels", "batch_norm")}
+        configuration = Configuration.parse(said["notation"], said["name"], **options)
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # modules draw weights that are soon replaced; torch's chance stays as it was
+            model = VGG(configuration)
+    except KeyError:
+        raise WeightsError(
+            f"{path} does not say what net it is of; build that yourself, and load the file into it."
+        ) from None
+    except ConfigurationError as error:
+        raise WeightsError(f"{path} is of a net that cannot be built: {error}") from None
+    load(model, path)
+    return model.eval()
 
 
 def features_from_environment(model: VGG) -> bool:
