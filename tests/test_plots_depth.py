@@ -83,9 +83,10 @@ def test_accuracy_stands_over_macs_and_the_net_of_another_width_is_hollow(found)
     points = {(float(x), round(float(y), 3)) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
     assert (2.0, 92.5) in points
     assert words(ax).count("A-wide") == words(ax).count("D") == 2
+    assert "A-LRN" not in words(ax)
     assert words(ax).count("C") == 1  # all of its runs without batch norm are stuck
     hollow = [line for line in ax.lines if line.get_fillstyle() == "none"]
-    assert len(hollow) == 6  # A-LRN, B-5x5 and A-wide, twice
+    assert len(hollow) == 4  # B-5x5 and A-wide, twice; A-LRN has the MACs of A
 
 
 def test_the_gap_between_training_and_test_images_is_written_beside_it(found):

@@ -92,12 +92,17 @@ def depth_differences(
 
 
 @styled
-def accuracy_against_macs(found: Mapping, line: Sequence[str] = ("A", "B", "C", "D", "E")) -> Axes:
-    """Mean test accuracy of the runs that learned against the MACs of one image: the nets of ``line`` joined."""
+def accuracy_against_macs(
+    found: Mapping, line: Sequence[str] = ("A", "B", "C", "D", "E"), beside: Sequence[str] = ("B-5x5", "A-wide")
+) -> Axes:
+    """Mean test accuracy of the runs that learned against the MACs of one image, with a stroke of one spread.
+
+    The nets of ``line`` are joined, those ``beside`` it are hollow.
+    """
     ax = plt.subplots(figsize=(8, 3.8))[1]
     for norm, (label, color, marker) in FAMILIES.items():
         points = {}
-        for net in found["families"][norm]:
+        for net in (*line, *beside):
             values, _ = _learned(found, norm, net)
             if values:
                 points[net] = found["nets"][net]["macs"] / 1e6, mean(values)
@@ -107,8 +112,9 @@ def accuracy_against_macs(found: Mapping, line: Sequence[str] = ("A", "B", "C", 
             continue
         ax.plot(*zip(*joined, strict=True), color=color, linewidth=1.2)
         for net, (macs, value) in points.items():
-            ax.plot([macs], [value], marker, color=color, markersize=6, fillstyle="full" if net in line else "none")
-            ax.annotate(net, (macs, value), (5, 5), textcoords="offset points", fontsize=8)
+            fill, offset, side = ("full", 5, "left") if net in line else ("none", -5, "right")
+            ax.plot([macs], [value], marker, color=color, markersize=6, fillstyle=fill)
+            ax.annotate(net, (macs, value), (offset, 5), textcoords="offset points", ha=side, fontsize=8)
         ax.annotate(label, joined[0], (-8, 0), textcoords="offset points", ha="right", va="center")
     ax.set(xlabel="MACs for one image, millions", ylabel="test accuracy, %")
     low, high = ax.get_xlim()
