@@ -51,9 +51,9 @@ from vgg_course.configuration import CONFIGURATIONS, Configuration, LocalRespons
 from vgg_course.data import Dataset, reduced_cifar10
 from vgg_course.model import VGG, vgg
 from vgg_course.receptive_field import receptive_field
-from vgg_course.training import QUICK, TrainingError, evaluate, fit
+from vgg_course.training import Recipe, TrainingError, evaluate, fit
 
-RECIPE = replace(QUICK, epochs=8)
+RECIPE = Recipe(epochs=8, shift=3)
 PRECISION = "bfloat16"
 SEEDS = (1, 2, 3, 4, 5)
 NORMS = ("batch", "none")

@@ -75,7 +75,7 @@ class Recipe:
     mirrored in every second epoch (Jordan, arXiv:2404.00498, section 3.6).
     """
 
-    epochs: int = 12
+    epochs: int = 5
     batch_size: int = 128
     learning_rate: float = 0.1
     schedule: str = "one-cycle"
@@ -85,7 +85,7 @@ class Recipe:
     nesterov: bool = True
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
-    shift: int = 3
+    shift: int = 2
     flip: bool = True
 
     def __post_init__(self) -> None:

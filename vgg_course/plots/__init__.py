@@ -25,7 +25,7 @@ from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds,
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
-from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves
+from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves, schedules
 
 __all__ = [
     "accuracy_against_macs",
@@ -71,6 +71,7 @@ __all__ = [
     "relative_gradients",
     "ring_rounds",
     "row_as_window",
+    "schedules",
     "score_maps",
     "shares",
     "speed_ups",

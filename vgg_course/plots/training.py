@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from vgg_course import palette
-from vgg_course.plots.style import styled
+from vgg_course.plots.style import looks, styled
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vgg_course.training import History
+    from vgg_course.training import History, Recipe
 
 
 @styled
@@ -42,6 +42,22 @@ def learning_curves(history: History, ax: Axes | None = None) -> Axes:
     ax.spines["bottom"].set_bounds(1, history.recipe.epochs)
     if history.is_drawn:
         ax.set_title("drawn stand-ins, not photographs")
+    return ax
+
+
+@styled
+def schedules(recipes: Mapping[str, Recipe], accuracies: Sequence[float] = (), ax: Axes | None = None) -> Axes:
+    """The learning rate of each recipe over its epochs, on a logarithmic axis; ``accuracies`` are one an epoch."""
+    ax = ax or plt.subplots(figsize=(7, 3.2))[1]
+    last = max(recipe.epochs for recipe in recipes.values())
+    for (words, recipe), look in zip(recipes.items(), looks(), strict=False):
+        steps = [(i + 0.5) / 20 for i in range(20 * recipe.epochs)]  # in epochs: twenty steps each
+        rates = [recipe.learning_rate_at(at / recipe.epochs, accuracies[: int(at)]) for at in steps]
+        ax.plot(steps, rates, color=look["color"], linestyle=look["linestyle"], marker=look["marker"], markevery=20)
+        end = max(range(len(rates)), key=lambda i: (rates[i], i))
+        ax.annotate(words, (steps[end], rates[end]), (6, 6), textcoords="offset points")
+    ax.set_yscale("log")
+    ax.set(xlabel="epochs done", ylabel="learning rate", xlim=(0, last))
     return ax
 
 
