@@ -31,8 +31,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.transforms import v2
 
-from experiments.provenance import provenance, write
-from vgg_course.data import Dataset, reduced_cifar10
+from experiments.provenance import photographs, provenance, write
+from vgg_course.data import Dataset
 from vgg_course.model import VGG, vgg
 
 EPOCHS, BATCH, JUDGED_TOGETHER, SEED = 50, 128, 100, 0
@@ -75,9 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train by the published recipe and write book/results/baseline.json.")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     arguments = parser.parse_args()
-    data = reduced_cifar10()
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
+    data = photographs()
     run(data, arguments.epochs)
 
 

@@ -19,16 +19,16 @@ Writes book/results/ablation.json:
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from experiments.provenance import provenance, summary, write
+from experiments.provenance import once, photographs, provenance, summary, write
 from vgg_course.augmentation import random_flip, random_shift
-from vgg_course.data import Dataset, Split, reduced_cifar10
+from vgg_course.data import Dataset, Split
 from vgg_course.model import VGG
 from vgg_course.recipes import QUICK, small_vgg
 from vgg_course.training import Recipe, best_precision, fit
@@ -88,35 +88,23 @@ def run(what: Run, seed: int, data: Dataset) -> list[float]:
     return [epoch.validation_accuracy for epoch in history]
 
 
-def finished(name: str, what: Run, seed: int, data: Dataset, work: Callable = run) -> list[float]:
-    """The curve of a run that has been done, or do it now."""
-    path = DONE / f"{name.replace(' ', '-')}-{seed}.json"
-    if not path.exists():
-        half = path.with_suffix(".part")
-        half.write_text(json.dumps(work(what, seed, data)), encoding="utf-8")
-        half.replace(path)
-        print(path.stem, path.read_text(encoding="utf-8"), flush=True)
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    data = reduced_cifar10(validation_per_class=500)
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
-    DONE.mkdir(parents=True, exist_ok=True)
+    data = photographs(validation_per_class=500)
     curves: dict[str, dict[str, list]] = {group: {name: [] for name in runs} for group, runs in ALL.items()}
     for seed in SEEDS:
         for group, runs in ALL.items():
             for name, what in runs.items():
-                curves[group][name].append(finished(name, what, seed, data))
+                path = DONE / f"{name.replace(' ', '-')}-{seed}.json"
+                curves[group][name].append(once(path, partial(run, what, seed, data)))
+                print(path.stem, curves[group][name][-1], flush=True)
     print(write("ablation", collect(curves, data)))
 
 
 def collect(curves: dict[str, dict[str, list]], data: Dataset) -> dict:
     found = {group: {name: of(what, curves[group][name]) for name, what in runs.items()} for group, runs in ALL.items()}
     names = list(LADDER)
-    for below, name in zip(names, names[1:], strict=False):
+    for below, name in pairwise(names):
         found["ladder"][name]["difference"] = difference(found["ladder"][name], found["ladder"][below])
     for entry in found["without"].values():
         entry["difference"] = difference(entry, found["ladder"]["dirac"])

@@ -15,8 +15,7 @@ from dataclasses import asdict
 import torch
 from torch import nn
 
-from experiments.provenance import provenance, summary, write
-from vgg_course.data import reduced_cifar10
+from experiments.provenance import photographs, provenance, summary, write
 from vgg_course.model import VGG, vgg
 from vgg_course.receptive_field import effective, receptive_field, side_of_share
 from vgg_course.training import Recipe, evaluate, fit
@@ -42,9 +41,7 @@ def maps(model: VGG, images: torch.Tensor) -> dict[str, torch.Tensor]:
 def main() -> None:
     torch.set_num_threads(1)
     began = time.perf_counter()
-    data = reduced_cifar10(validation_per_class=500)
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
+    data = photographs(validation_per_class=500)
     images = data.normalize(data.validation.images)[::3]
     before, after, accuracies = [], [], []
     for seed in SEEDS:

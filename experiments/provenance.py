@@ -6,12 +6,16 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
+from vgg_course.data import Dataset, reduced_cifar10
+
+T = TypeVar("T")
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 
 
@@ -51,9 +55,30 @@ def _cpu() -> str:
 
 def write(name: str, result: dict) -> Path:
     """Write a result, whole or not at all."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    return _whole(RESULTS / f"{name}.json", json.dumps(result, indent=1) + "\n")
+
+
+def once(path: Path, work: Callable[[], T]) -> T:
+    """What ``work`` gave when it was first done: kept as JSON in ``path``, so that a long experiment can be stopped.
+
+    ``path`` lies under ``build/``: delete it to have the work done anew.
+    """
+    if not path.exists():
+        _whole(path, json.dumps(work()))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def photographs(**arguments) -> Dataset:
+    """The reduced CIFAR-10; an experiment does not measure the drawn stand-in."""
+    data = reduced_cifar10(**arguments)
+    if data.is_drawn:
+        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
+    return data
+
+
+def _whole(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".part")
-    half.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    half.write_text(text, encoding="utf-8")
     half.replace(path)
     return path
