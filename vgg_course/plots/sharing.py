@@ -19,7 +19,7 @@ def apart_by_shard(found: Mapping[str, Mapping[int, float]]) -> Axes:
     Args:
         found: name of a net to images of a shard to the length of the difference, as a share of the length.
     """
-    ax = plt.subplots(figsize=(7, 3.4))[1]
+    ax = plt.subplots(figsize=(7, 2.8))[1]
     for (name, by_images), look in zip(found.items(), looks(), strict=False):
         images, shares = zip(*sorted(by_images.items()), strict=True)
         ax.plot(images, shares, **look)
@@ -41,7 +41,7 @@ def ring_rounds(states: Sequence[Sequence[Sequence[int]]]) -> list[Axes]:
             the sum of.
     """
     machines = len(states[0])
-    figure, axes = plt.subplots(1, len(states), figsize=(9, 1.9), sharey=True)
+    axes = plt.subplots(1, len(states), figsize=(10, 1.9), sharey=True, gridspec_kw={"wspace": 0.12})[1]
     for number, (ax, state) in enumerate(zip(axes, states, strict=True)):
         before = states[number - 1] if number else state
         for machine, chunks in enumerate(state):
@@ -52,14 +52,15 @@ def ring_rounds(states: Sequence[Sequence[Sequence[int]]]) -> list[Axes]:
                 if parts != before[machine][chunk]:
                     frame = {"facecolor": "none", "edgecolor": palette.HIGHLIGHT, "linewidth": 2}
                     ax.add_patch(plt.Rectangle(*box, **frame))
-                dark = parts == machines
-                words = {"ha": "center", "va": "center", "color": "black" if dark else palette.TEXT}
-                ax.text(chunk + 0.5, machine + 0.53, str(parts), weight="bold" if dark else "normal", **words)
+                words = {"ha": "center", "va": "center", "weight": "bold" if parts == machines else "normal"}
+                color = "black" if strength > 0.6 else palette.TEXT
+                ax.text(chunk + 0.5, machine + 0.53, str(parts), color=color, **words)
         ax.set(xlim=(0, machines), ylim=(machines, 0), aspect="equal", xticks=[], yticks=[])
         ax.set_title(f"round {number}" if number else "start", fontsize="small", loc="center")
         ax.spines[:].set_visible(False)
     axes[0].set_yticks([m + 0.5 for m in range(machines)], [f"machine {m}" for m in range(machines)])
-    axes[0].tick_params(length=0)
+    for ax in axes:
+        ax.tick_params(length=0)
     half = (len(states) - 1) // 2
     for first, words in ((1, "reduce-scatter: add what arrives"), (half + 1, "all-gather: pass on what is complete")):
         axes[first].set_xlabel(words, loc="left", fontsize="small")
@@ -75,16 +76,17 @@ def message_times(rows: Sequence[Mapping], seconds_of: Callable[[float], float])
         seconds_of: bytes to seconds, the model.
     """
     ax = plt.subplots(figsize=(7, 3.6))[1]
-    sizes = sorted(row["bytes"] for row in rows)
-    ax.plot(sizes, [1e3 * seconds_of(size) for size in sizes], color=palette.CONTEXT, linewidth=1.5)
+    shortest, longest = (pick(row["bytes"] for row in rows) for pick in (min, max))
+    sizes = [shortest * (longest / shortest) ** (step / 60) for step in range(61)]
+    ax.plot(sizes, [1e3 * seconds_of(size) for size in sizes], color=palette.CONTEXT, linewidth=1.5, label="the model")
     for use, words, marker, face in (
         ("fit", "used for the fit", "o", palette.CONVOLUTION),
         ("check", "not used for the fit", "s", "none"),
     ):
         chosen = [row for row in rows if row["use"] == use]
         x, y = [row["bytes"] for row in chosen], [1e3 * row["seconds"]["median"] for row in chosen]
-        reach = [[1e3 * abs(row["seconds"][end] - row["seconds"]["median"]) for row in chosen] for end in ("lowest",)]
-        ax.errorbar(x, y, yerr=[reach[0], [0] * len(x)], fmt="none", color=palette.CONVOLUTION, linewidth=1)
+        fastest = [1e3 * row["seconds"]["lowest"] for row in chosen]
+        ax.vlines(x, fastest, y, color=palette.CONVOLUTION, linewidth=1)
         look = {"marker": marker, "markerfacecolor": face, "markeredgecolor": palette.CONVOLUTION}
         ax.plot(x, y, linestyle="none", markersize=7, label=words, **look)
     ax.set(xscale="log", yscale="log", xlabel="bytes of the message", ylabel="milliseconds")
