@@ -21,12 +21,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from experiments.provenance import provenance
+from experiments.provenance import photographs, provenance
 from vgg_course import results, trained, weights
 from vgg_course.accounting import ledger
 from vgg_course.answers import accuracy, predict
 from vgg_course.cifar10 import DIGESTS
-from vgg_course.data import Dataset, Split, reduced_cifar10
+from vgg_course.data import Dataset, Split
 from vgg_course.history import History
 from vgg_course.model import VGG
 from vgg_course.recipes import small_vgg
@@ -50,9 +50,7 @@ NOT_FOR = [
 
 def main() -> None:
     live = results.load("live_training")
-    data = reduced_cifar10(validation_per_class=HELD_OUT)
-    if data.is_drawn:
-        raise SystemExit(f"error: this trains on photographs, and there are none here: {data.source}")
+    data = photographs(validation_per_class=HELD_OUT)
     if not same_run(live, data):
         raise SystemExit("error: live_training.json is of another recipe. First: python -m experiments.live_training")
     model = small_vgg(len(data.classes), SEED).to(best_device())
@@ -105,6 +103,7 @@ def described(file: Path, data: Dataset, history: History, live: Mapping) -> tra
             "images": sizes(data),
             "sha256": {name: DIGESTS[name] for name in data.classes},
         },
+        start=f"vgg_course.recipes.small_vgg(seed={history.seed})",
         recipe=asdict(history.recipe),
         seed=history.seed,
         precision=history.precision,

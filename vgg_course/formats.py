@@ -106,10 +106,11 @@ def _safe(path: Path) -> Mapping:
     """What is in a safetensors file, from us or from anybody."""
     content = path.read_bytes()  # not mapped: whoever overwrote the file would change the tensors
     try:
-        tensors = safetensors.torch.load(content)
-        metadata = _header(content).get("__metadata__", {})
+        tensors, header = safetensors.torch.load(content), _header(content)
     except Exception as error:  # the library's own error, or whatever a type that torch lacks brings about
         raise _unsafe(path, content, error) from None
+    metadata = header.pop("__metadata__", {})
+    tensors = {name: tensors[name] for name in header}  # as they stand in the file; the library draws lots
     if FORMAT not in metadata:
         return tensors
     try:

@@ -156,6 +156,7 @@ def load(model: VGG, source: Source, part: str | None = None) -> None:
     what = "the state dict" if isinstance(source, Mapping) else str(source)
     _same_configuration(model.configuration, tensors, what)
     _same_names(own, tensors, part, what)
+    tensors = {name: tensors[name] for name in own if name in tensors}  # of many faults, the first says most
     _same_shapes(model.configuration, own, tensors, what)
     _same_pools(model.configuration, about, what)
     for name, tensor in tensors.items():

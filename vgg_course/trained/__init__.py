@@ -41,6 +41,7 @@ class Card(show.Shown):
     mean: list[float]  # of each channel (red, green, blue) of its training pixels, where 255 is 1
     std: list[float]
     data: dict  # which images, how they were selected, how many, and the SHA-256 of each class as a whole
+    start: str  # how the net was built, first weights included
     recipe: dict  # the fields of vgg_course.training.Recipe
     seed: int
     precision: str  # of the arithmetic of the steps; the weights are float32
@@ -84,7 +85,8 @@ class Card(show.Shown):
             *(("not for", reason) for reason in self.not_for),
             ("data", f"{self.data['name']}, {images['train']:,} images: {self.data['selected']}"),
             ("recipe", ", ".join(f"{name} {value}" for name, value in self.recipe.items())),
-            ("seed", f"{self.seed}, trained in {self.precision}"),
+            ("start", self.start),
+            ("trained", f"with seed {self.seed}, in {self.precision}"),
             ("test accuracy", f"{self.test['accuracy']:.2%} of {self.test['images']:,} images"),
             ("held-out accuracy", f"{self.validation['accuracy']:.2%} of {self.validation['images']:,} images"),
             (
