@@ -124,8 +124,8 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             Scheme(
                 "dirac",
                 _DIRAC,
-                normal(0.01),
-                "every channel is passed on unchanged where there is room, the rest as torch's: Zagoruyko & Komodakis (2017)",
+                Draw(_TORCH.deviation, uniform=True),
+                "convolutions pass on what channels they can, the rest as torch's, no bias: Zagoruyko & Komodakis (2017)",
             ),
         )
     }
