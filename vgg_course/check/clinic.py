@@ -3,63 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, not_attempted, shown
+from vgg_course.check.verdict import Verdict, judge_numbers, not_attempted, short
 
-
-def _judge_close(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Sequence[Mapping[str, object]],
-    mistakes: Mapping[str, Callable],
-    tolerance: float = 1e-6,
-) -> Verdict:
-    """As :func:`judge_numbers`, for numbers that need only be close: relative to the target."""
-
-    def close(mine: float, right: float) -> bool:
-        return abs(mine - right) <= tolerance * max(abs(right), 1e-300)
-
-    answers: list[float] = []
-    for arguments in cases:
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:
-            return verdict
-        number = _number(answer)
-        if number is None:
-            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {_short(answer)}; a number is wanted.")
-        answers.append(number)
-    targets = [target(*arguments.values()) for arguments in cases]
-    pairs = list(zip(answers, targets, strict=True))
-    if all(close(mine, right) for mine, right in pairs):
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, (mine, right) in enumerate(pairs) if not close(mine, right))
-    message = f"on ({shown(cases[place])}) it returned {answers[place]:.4g}, not {targets[place]:.4g}."
-    for words, mistaken in mistakes.items():
-        if all(close(mine, mistaken(*case.values())) for mine, case in zip(answers, cases, strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _number(answer: object) -> float | None:
-    """A finite real number, or a tensor that holds one; None for everything else."""
-    if hasattr(answer, "numel") and hasattr(answer, "item") and not getattr(answer, "is_complex", lambda: False)():
-        answer = answer.item() if answer.numel() == 1 else None
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        return None
-    try:
-        answer = float(answer)
-    except OverflowError:
-        return None
-    return answer if math.isfinite(answer) else None
-
-
-def _short(answer: object) -> str:
-    words = repr(answer)
-    return words if len(words) <= 60 else words[:57] + "..."
+_judge = partial(judge_numbers, tolerance=1e-6)  # the same formula in another order rounds otherwise
 
 
 # --- what weight decay leaves ---
@@ -88,7 +37,7 @@ def shrinkage(attempt: Callable) -> Verdict:
         {"learning_rate": 0.01, "weight_decay": 0.5, "steps": 106},
         {"learning_rate": 0.05, "weight_decay": 0.1, "steps": 0},
     ]
-    return _judge_close("shrinkage", attempt, lambda lr, wd, n: (1 - lr * wd) ** n, cases, SHRINKAGE_MISTAKES)
+    return _judge("shrinkage", attempt, lambda lr, wd, n: (1 - lr * wd) ** n, cases, SHRINKAGE_MISTAKES)
 
 
 # --- the loss of an epoch ---
@@ -122,7 +71,7 @@ def epoch_loss(attempt: Callable) -> Verdict:
     def target(losses: Sequence[float], sizes: Sequence[int]) -> float:
         return sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
 
-    return _judge_close("epoch_loss", attempt, target, cases, EPOCH_LOSS_MISTAKES)
+    return _judge("epoch_loss", attempt, target, cases, EPOCH_LOSS_MISTAKES)
 
 
 # --- an epoch picked without the test images ---
@@ -199,7 +148,7 @@ def augmented_anew(attempt: Callable) -> Verdict:
             return wrong(f"len() is {len(made)}, not {len(images)}.")
         pairs = [made[index] for index in (2, 2, 4)]
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
-            return wrong(f"[2] is {_short(pairs[0])}; a pair of image and label is wanted.")
+            return wrong(f"[2] is {short(pairs[0])}; a pair of image and label is wanted.")
         (first, label), (second, _), (_, other) = pairs
         if int(label) != 2 or int(other) != 0:
             return wrong(f"the labels of [2] and [4] are {int(label)} and {int(other)}, not 2 and 0.")
@@ -257,7 +206,7 @@ def depends_on_company(attempt: Callable) -> Verdict:
         if hasattr(answer, "numel") and hasattr(answer, "item") and answer.numel() == 1 and answer.dtype == torch.bool:
             answer = answer.item()
         if not isinstance(answer, bool):
-            return Verdict(task, "wrong", f"on {on} it returned {_short(answer)}; True or False is wanted.")
+            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; True or False is wanted.")
         if model.training != training:
             words = "left it in the other mode. Judge the net in the mode it is in: that is what the alarm is about."
             return Verdict(task, "wrong", f"on {on} your function {words}")

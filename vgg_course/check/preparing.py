@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import permutations, product
 
-from vgg_course.check.sliding import _judge_pairs
-from vgg_course.check.training import _answer
-from vgg_course.check.verdict import Verdict
+from vgg_course.check.verdict import Verdict, answer_on, judge_pairs
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of torchvision's weights: red, green, blue; 255 is 1
 CAFFE = (103.939, 116.779, 123.68)  # of the authors' weights: blue, green, red; 0 to 255
@@ -23,7 +21,7 @@ def rescaled_size(attempt: Callable) -> Verdict:
         return side * height // by, side * width // by
 
     sizes = [(400, 500, 256), (500, 375, 256), (333, 500, 384), (224, 224, 512), (427, 640, 500)]
-    return _judge_pairs(
+    return judge_pairs(
         "rescaled size",
         attempt,
         lambda h, w, s: scaled(h, w, s, min(h, w)),
@@ -77,7 +75,7 @@ def random_crops(attempt: Callable) -> Verdict:
     on = f"{count} images of 9x12 pixels and size {size}"
 
     def cut(images: torch.Tensor) -> tuple[object, Verdict | None]:
-        return _answer(task, attempt, images.clone(), size, torch.Generator().manual_seed(1), on=on)
+        return answer_on(attempt, [images.clone(), size, torch.Generator().manual_seed(1)], on, task)
 
     answer, verdict = cut(images)
     if verdict is not None:
@@ -143,7 +141,7 @@ def pca_color(attempt: Callable) -> Verdict:
     images += torch.tensor([0.05, -0.03, 0.02, -0.05], dtype=torch.float64)[:, None, None, None]  # images differ
     images = images.float()
     alpha = 0.1 * torch.randn(4, 3, generator=generator)
-    answer, verdict = _answer(task, attempt, images.clone(), alpha.clone(), on=on)
+    answer, verdict = answer_on(attempt, [images.clone(), alpha.clone()], on, task)
     if verdict is not None:
         return verdict
     if not isinstance(answer, torch.Tensor) or answer.is_complex() or answer.shape != images.shape:
@@ -222,7 +220,7 @@ def for_caffe(attempt: Callable) -> Verdict:
     caffe = torch.tensor(CAFFE, dtype=torch.float64)[:, None, None]
     shares = torch.rand(3, 3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     prepared = ((shares - mean) / std).float()
-    answer, verdict = _answer(task, attempt, prepared.clone(), on=on)
+    answer, verdict = answer_on(attempt, [prepared.clone()], on, task)
     if verdict is not None:
         return verdict
     if not isinstance(answer, torch.Tensor) or answer.is_complex() or answer.shape != prepared.shape:
@@ -290,7 +288,7 @@ def prepare_for_training(attempt: Callable) -> Verdict:
     on = "an image of 300x400 pixels"
 
     def prepared(image, axes, source) -> tuple[object, Verdict | None]:
-        answer, verdict = _answer(task, attempt, image.clone(), mean.clone(), axes, source, on=on)
+        answer, verdict = answer_on(attempt, [image.clone(), mean.clone(), axes, source], on, task)
         if verdict is not None:
             return None, verdict
         if isinstance(answer, torch.Tensor) and answer.shape == (1, 3, 224, 224):

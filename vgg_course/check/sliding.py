@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from numbers import Integral, Real
+from collections.abc import Callable
 
 from vgg_course.accounting import ledger
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, shown
+from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, judge_pairs
 from vgg_course.configuration import CONFIGURATIONS
-
-
-def _judge_pairs(
-    task: str, attempt: Callable, target: Callable, cases: list[Mapping[str, int]], mistakes: Mapping[str, Callable]
-) -> Verdict:
-    """Judge a function that returns two numbers, as ``judge_numbers`` judges one that returns one."""
-    answers = []
-    for arguments in cases:
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        try:
-            pair = tuple(number.item() if hasattr(number, "item") else number for number in answer)
-        except Exception:  # whatever a student returns
-            pair = ()
-        if len(pair) != 2 or not all(isinstance(n, Real) and not isinstance(n, bool) for n in pair):
-            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {answer!r}; two numbers are wanted.")
-        answers.append(pair)
-    targets = [target(*arguments.values()) for arguments in cases]
-    if answers == targets:
-        if all(isinstance(n, Integral) for pair in answers for n in pair):
-            return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-        return Verdict(task, "wrong", "the values are right; make them whole numbers, with // for the division.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
-    message = f"on ({shown(cases[place])}) it returned {answers[place]}, not {targets[place]}."
-    for words, mistaken in mistakes.items():
-        if answers == [mistaken(*arguments.values()) for arguments in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
 
 
 def _both(side: Callable) -> Callable:
@@ -49,7 +19,7 @@ def score_map_size(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(height, width)``: the height and width of configuration D's score map on an image."""
     draw = random.Random(seed)
     sizes = [(224, 224), (256, 384), (480, 359), *((draw.randint(404, 700), draw.randint(225, 403)) for _ in range(4))]
-    return _judge_pairs(
+    return judge_pairs(
         "size of a score map",
         attempt,
         _both(lambda n: n // 32 - 6),
@@ -78,7 +48,7 @@ def crop_of_cell(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(row, column)``: top and left pixel of the 224x224 crop that a cell of the score map stands for."""
     draw = random.Random(seed)
     cells = [(0, 0), (0, 1), (2, 0), *((draw.randint(6, 12), draw.randint(1, 5)) for _ in range(3))]
-    return _judge_pairs(
+    return judge_pairs(
         "crop of a cell",
         attempt,
         _both(lambda i: 32 * i),

@@ -6,26 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vgg_course.check.verdict import Verdict, not_attempted
+from vgg_course.check.verdict import Verdict, answer_on
 
 if TYPE_CHECKING:
     from vgg_course.answers import Evaluation
     from vgg_course.history import History
-
-
-def _answer(task: str, attempt: Callable, *arguments: object, on: str) -> tuple[object, Verdict | None]:
-    """Call the attempt; returns its answer, or a verdict if there is none. Tensors are described by ``on``, not shown."""
-    if not callable(attempt):
-        return None, Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
-    try:
-        answer = attempt(*arguments)
-    except NotImplementedError:
-        return None, not_attempted(task)
-    except Exception as error:  # whatever a student's code raises becomes part of the verdict
-        return None, Verdict(task, "wrong", f"on {on} it raised {type(error).__name__}: {error}")
-    if answer is None:
-        return None, Verdict(task, "wrong", f"on {on} it returned None. Does it end with return?")
-    return answer, None
 
 
 # --- the mean and the standard deviation of each channel ---
@@ -40,7 +25,7 @@ def channel_statistics(attempt: Callable) -> Verdict:
     bright = torch.tensor([20, 70, 120, 160, 190, 200])[:, None, None, None]  # images differ in brightness
     images = bright + torch.randint(0, 50, (6, 3, 4, 5), generator=generator) + torch.tensor([0, 1, 4])[:, None, None]
     images = images.to(torch.uint8)
-    answer, verdict = _answer(task, attempt, images.clone(), on=on)
+    answer, verdict = answer_on(attempt, [images.clone()], on, task)
     if verdict is not None:
         return verdict
     try:
@@ -92,7 +77,7 @@ def evaluated_accuracy(attempt: Callable) -> Verdict:
         model.train(was_training)
         before = {name: value.clone() for name, value in model.state_dict().items()}
         on = f"7 images and a net in {'train' if was_training else 'eval'} mode"
-        answer, verdict = _answer(task, attempt, model, inputs, labels, on=on)
+        answer, verdict = answer_on(attempt, [model, inputs, labels], on, task)
         if verdict is not None:
             return verdict
         try:
@@ -146,7 +131,7 @@ def random_flip(attempt: Callable) -> Verdict:
     images = torch.arange(count * 3 * 3 * 4).reshape(count, 3, 3, 4).float()
 
     def flipped() -> tuple[object, Verdict | None]:
-        return _answer(task, attempt, images.clone(), torch.Generator().manual_seed(3), on=on)
+        return answer_on(attempt, [images.clone(), torch.Generator().manual_seed(3)], on, task)
 
     answer, verdict = flipped()
     if verdict is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from numbers import Real
+from numbers import Integral, Real
 
 SIGNS = {"passed": "[passed]", "not attempted": "[not attempted yet]", "wrong": "[not yet right]"}
 
@@ -47,21 +47,34 @@ def _typed(value: object) -> str:
     return repr(value)
 
 
-def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) -> tuple[object, Verdict | None]:
-    """Call the attempt; returns its answer, or a verdict when there is none to judge."""
+def answer_on(attempt: Callable, arguments: Sequence[object], on: str, task: str) -> tuple[object, Verdict | None]:
+    """As :func:`attempt_on`, for arguments that are better described (``on``) than shown."""
     if not callable(attempt):
         return None, Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
     try:
-        answer = attempt(*arguments.values())  # by position: a student may rename a parameter
+        answer = attempt(*arguments)
     except NotImplementedError:
         return None, not_attempted(task)
     except Exception as error:  # whatever a student's code raises becomes part of the verdict
-        message = f"on ({shown(arguments)}) it raised {type(error).__name__}: {error}"
-        return None, Verdict(task, "wrong", message)
+        return None, Verdict(task, "wrong", f"on {on} it raised {type(error).__name__}: {error}")
     if answer is None:
-        message = f"on ({shown(arguments)}) it returned None. Does it print the answer instead of returning it?"
+        message = f"on {on} it returned None. Does it print the answer instead of returning it?"
         return None, Verdict(task, "wrong", message)
     return answer, None
+
+
+def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) -> tuple[object, Verdict | None]:
+    """Call the attempt; returns its answer, or a verdict when there is none to judge."""
+    # by position: a student may rename a parameter
+    return answer_on(attempt, list(arguments.values()), f"({shown(arguments)})", task)
+
+
+def number_in(answer: object) -> Real | None:
+    """A number, or the only one in a tensor; None for everything else."""
+    if getattr(answer, "shape", None) is not None and hasattr(answer, "item"):
+        numbers = answer.flatten() if hasattr(answer, "flatten") else []
+        answer = answer.item() if len(numbers) == 1 else None
+    return None if isinstance(answer, bool) or not isinstance(answer, Real) else answer
 
 
 def judge_numbers(
@@ -70,28 +83,85 @@ def judge_numbers(
     target: Callable,
     cases: Iterable[Mapping[str, object]],
     mistakes: Mapping[str, Callable],
+    tolerance: float = 0.0,
 ) -> Verdict:
     """Judge a function that returns a number.
 
     Args:
         cases: arguments by name and in order, the smallest case first; the first failing one is shown.
         mistakes: what to say, by a function that makes that mistake. Named only if it explains *every* answer.
+        tolerance: the share of the target that an answer may be off, for formulas that round. 0 wants it exact.
     """
+
+    def same(mine: Real, right: Real) -> bool:
+        try:
+            return mine == right or abs(mine - right) <= tolerance * abs(right)
+        except OverflowError:  # a whole number beyond all floats
+            return False
+
     cases = list(cases)
-    answers: list[float] = []
+    answers: list[Real] = []
     for arguments in cases:
         answer, verdict = attempt_on(attempt, arguments, task)
         if verdict is not None:  # a verdict is false unless it passed
             return verdict
-        if isinstance(answer, bool) or not isinstance(answer, Real):
-            message = f"on ({shown(arguments)}) it returned {answer!r}; a number is wanted."
-            return Verdict(task, "wrong", message)
-        answers.append(answer)
+        number = number_in(answer)
+        if number is None:
+            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {short(answer)}; a number is wanted.")
+        answers.append(number)
+    targets = [target(*arguments.values()) for arguments in cases]
+    if all(map(same, answers, targets)):
+        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
+    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not same(*pair))
+    mine, right = _apart(answers[place], targets[place])
+    message = f"on ({shown(cases[place])}) it returned {mine}, not {right}."
+    for words, mistaken in mistakes.items():
+        if all(same(mine, mistaken(*case.values())) for mine, case in zip(answers, cases, strict=True)):
+            return Verdict(task, "wrong", f"{message} {words}")
+    return Verdict(task, "wrong", message)
+
+
+def _apart(mine: Real, right: Real) -> tuple[str, str]:
+    """Both with as many digits as it takes to tell them apart, six at least."""
+    texts = [f"{n:,}" for n in (mine, right)]
+    if not any(isinstance(n, float) for n in (mine, right)):
+        return texts[0], texts[1]
+    for digits in (6, 9, 17):
+        texts = [f"{n:.{digits}g}" if isinstance(n, float) else f"{n:,}" for n in (mine, right)]
+        if texts[0] != texts[1]:
+            break
+    return texts[0], texts[1]
+
+
+def short(answer: object) -> str:
+    """What it looks like, in at most 60 characters."""
+    words = repr(answer)
+    return words if len(words) <= 60 else words[:57] + "..."
+
+
+def judge_pairs(
+    task: str, attempt: Callable, target: Callable, cases: Sequence[Mapping[str, int]], mistakes: Mapping[str, Callable]
+) -> Verdict:
+    """Judge a function that returns two numbers, as ``judge_numbers`` judges one that returns one."""
+    answers = []
+    for arguments in cases:
+        answer, verdict = attempt_on(attempt, arguments, task)
+        if verdict is not None:  # a verdict is false unless it passed
+            return verdict
+        try:
+            pair = tuple(number.item() if hasattr(number, "item") else number for number in answer)
+        except Exception:  # whatever a student returns
+            pair = ()
+        if len(pair) != 2 or not all(isinstance(n, Real) and not isinstance(n, bool) for n in pair):
+            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {answer!r}; two numbers are wanted.")
+        answers.append(pair)
     targets = [target(*arguments.values()) for arguments in cases]
     if answers == targets:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
+        if all(isinstance(n, Integral) for pair in answers for n in pair):
+            return Verdict(task, "passed", f"right on all {len(cases)} cases.")
+        return Verdict(task, "wrong", "the values are right; make them whole numbers, with // for the division.")
     place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
-    message = f"on ({shown(cases[place])}) it returned {answers[place]:,}, not {targets[place]:,}."
+    message = f"on ({shown(cases[place])}) it returned {answers[place]}, not {targets[place]}."
     for words, mistaken in mistakes.items():
         if answers == [mistaken(*arguments.values()) for arguments in cases]:
             return Verdict(task, "wrong", f"{message} {words}")
