@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser(
         "train",
-        help="train a small VGG on reduced CIFAR-10, in about a minute on two CPU cores",
+        help="train a small VGG on reduced CIFAR-10, in half a minute on two CPU cores",
         epilog="On many GPUs or cores: torchrun --nproc_per_node=N -m vgg_course train ...",
     )
     train.add_argument("--epochs", type=int, help="passes over the training images (the course's recipe)")
@@ -113,7 +113,7 @@ def _count(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     if options.output and (problem := _unwritable(options.output)):
-        raise ValueError(problem)  # now, not after a minute of training
+        raise ValueError(problem)  # now, not after half a minute of training
     from vgg_course.distributed import joined
 
     with joined():
