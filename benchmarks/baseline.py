@@ -3,8 +3,9 @@
     python -m benchmarks.baseline            50 epochs: an hour and a half on two cores, less on more; goes on if stopped
 
 VGG-16 with batch norm and one linear layer (14,724,675 parameters), torch's own first weights, batches of 128, SGD with
-learning rate 0.01, momentum 0.9 and weight decay 5e-4 on everything, all constant, 50 epochs (jays0606/VGGNet on GitHub
-and notes made from it). The course takes it as it is, with what the clinic in its chapters finds wrong with it:
+learning rate 0.01, momentum 0.9 and weight decay 5e-4 on everything, all constant, 50 epochs: a course note's recipe. The
+note took its loop from a public notebook (jays0606/VGGNet on GitHub) and put a VGG in. We take it as it is, with what
+the clinic, chapter 12, finds wrong with it:
 
 - each training image is cropped and mirrored by chance *once*, and then looks the same in every epoch;
 - it is divided by "(0.2023, 0.1994, 0.2010)", which is not the deviation of CIFAR-10's pixels;

@@ -55,10 +55,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from experiments.provenance import provenance, summary, write
+from experiments.provenance import once, photographs, provenance, summary, write
 from vgg_course.answers import accuracy, in_mode, predict
 from vgg_course.augmentation import random_flip, random_shift
-from vgg_course.data import Dataset, Split, reduced_cifar10
+from vgg_course.data import Dataset, Split
 from vgg_course.model import VGG, vgg
 from vgg_course.training import PRECISIONS, Recipe, best_precision, fit
 
@@ -269,10 +269,7 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="write the result of the runs that are finished")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = reduced_cifar10(validation_per_class=HELD_OUT)
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
-    DONE.mkdir(parents=True, exist_ok=True)
+    data = photographs(validation_per_class=HELD_OUT)
     if not options.collect:
         for seed in SEEDS:
             for name in PATIENTS:
@@ -282,13 +279,7 @@ def main() -> None:
 
 def finish(name: str, seed: int, data: Dataset) -> None:
     """Do one run, unless it has been done."""
-    path = DONE / f"{name}-{seed}.json"
-    if path.exists():
-        return
-    result = run(PATIENTS[name], seed, data)
-    half = path.with_suffix(".part")
-    half.write_text(json.dumps(result), encoding="utf-8")
-    half.replace(path)
+    result = once(_path(name, seed), lambda: run(PATIENTS[name], seed, data))
     last = f"validation {result['validation_accuracy'][-1]:.4f}, test {result['test_accuracy'][-1]:.4f}"
     print(name, seed, last, f"{result['seconds']:.0f} s", flush=True)
 

@@ -44,11 +44,11 @@ from pathlib import Path
 
 import torch
 
-from experiments.provenance import RESULTS, provenance, summary, write
+from experiments.provenance import RESULTS, once, photographs, provenance, summary, write
 from vgg_course.accounting import ledger
 from vgg_course.checkpoint import digest
 from vgg_course.configuration import CONFIGURATIONS, Configuration, LocalResponseNorm
-from vgg_course.data import Dataset, reduced_cifar10
+from vgg_course.data import Dataset
 from vgg_course.model import VGG, vgg
 from vgg_course.receptive_field import receptive_field
 from vgg_course.training import Recipe, TrainingError, evaluate, fit
@@ -147,13 +147,9 @@ def run(name: str, norm: str, seed: int, rate: float, data: Dataset, test: bool 
 
 def finish(path: Path, *arguments, **keywords) -> dict:
     """A run that has been done, or do it now."""
-    if not path.exists():
-        result = run(*arguments, **keywords)
-        half = path.with_suffix(".part")
-        half.write_text(json.dumps(result), encoding="utf-8")
-        half.replace(path)
-        print(path.stem, f"validation {result['validation_accuracy']:.4f}, {result['seconds']} s", flush=True)
-    return json.loads(path.read_text(encoding="utf-8"))
+    result = once(path, lambda: run(*arguments, **keywords))
+    print(path.stem, f"validation {result['validation_accuracy']:.4f}, {result['seconds']} s", flush=True)
+    return result
 
 
 # --- the learning rates ---
@@ -225,12 +221,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEEDS[0], help="with --only: its seed")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = reduced_cifar10(validation_per_class=500)
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
+    data = photographs(validation_per_class=500)
     if options.only:
         raise SystemExit(again(options.only, options.norm, options.seed, data))
-    DONE.mkdir(parents=True, exist_ok=True)
     search = searched(data)
     if not options.collect:
         for name, norm, seed in order():

@@ -40,10 +40,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from experiments.provenance import provenance, summary, write
+from experiments.provenance import once, photographs, provenance, summary, write
 from vgg_course.augmentation import random_flip
 from vgg_course.configuration import CONFIGURATIONS, Conv, Layer, MaxPool
-from vgg_course.data import Dataset, reduced_cifar10
+from vgg_course.data import Dataset
 from vgg_course.initialization import copy_shallow
 from vgg_course.model import VGG, vgg
 
@@ -253,10 +253,7 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="write the result of the runs that are finished")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = reduced_cifar10(validation_per_class=500)
-    if data.is_drawn:
-        raise SystemExit(f"error: this measures photographs, and there are none here: {data.source}")
-    DONE.mkdir(parents=True, exist_ok=True)
+    data = photographs(validation_per_class=500)
     if not options.collect:
         for name, seed in order():
             finish(name, seed, data)
@@ -271,19 +268,19 @@ def order() -> list[tuple[str, int]]:
 
 def finish(name: str, seed: int, data: Dataset) -> None:
     """Do one run, unless it has been done; keep the weights of A, which the copies need."""
-    path = DONE / f"{name}-{seed}.json"
-    if path.exists():
-        return
-    start, shallow = STARTS[name], None
-    if start.copied:
-        shallow, _ = begin(STARTS["A_random"], seed)
-        shallow.load_state_dict(torch.load(DONE / f"A_random-{seed}.pt", weights_only=True))
-    result, net = run(start, seed, data, shallow)
-    if name == "A_random":
-        torch.save(net.state_dict(), DONE / f"A_random-{seed}.pt")
-    half = path.with_suffix(".part")
-    half.write_text(json.dumps(result), encoding="utf-8")
-    half.replace(path)
+
+    def work() -> dict:
+        start, shallow = STARTS[name], None
+        if start.copied:
+            shallow, _ = begin(STARTS["A_random"], seed)
+            shallow.load_state_dict(torch.load(DONE / f"A_random-{seed}.pt", weights_only=True))
+        result, net = run(start, seed, data, shallow)
+        if name == "A_random":
+            torch.save(net.state_dict(), DONE / f"A_random-{seed}.pt")
+        return result
+
+    DONE.mkdir(parents=True, exist_ok=True)
+    result = once(DONE / f"{name}-{seed}.json", work)
     last = result["validation_accuracy"][-1:] or ["stopped at step", result["stopped_at_step"]]
     print(name, seed, "learned at", result["learned_at"], *last, f"{result['seconds']:.0f} s", flush=True)
 
