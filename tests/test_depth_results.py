@@ -18,8 +18,6 @@ from vgg_course.receptive_field import receptive_field
 
 @pytest.fixture(scope="module")
 def found():
-    if not (results.FOLDERS[0] / "depth.json").exists():
-        pytest.skip("the study is still running")  # to be removed with its first result
     return results.load("depth")
 
 
