@@ -125,7 +125,8 @@ def step_times(steps: Mapping[str, Mapping], labels: Mapping[str, str]) -> list[
                 middle = median(values)
                 ax.plot(values, [row] * len(values), "o", color=palette.CONTEXT, markersize=3.5)
                 ax.plot([middle] * 2, [row - 0.3, row + 0.3], color=palette.CONVOLUTION, linewidth=3)
-            ax.annotate(f"{middle:.2f}", (1.72, row), va="center", ha="right", fontsize=9)
+            beside = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
+            ax.annotate(f"{middle:.2f}", (1, row), va="center", fontsize=9, **beside)
         ax.set_title(label, fontsize="small")
         ax.set(xlim=(0.75, 1.75), ylim=(len(KINDS) - 0.5, -0.6))
     axes[0].set_yticks(range(len(KINDS)), KINDS.values(), fontsize="small")
