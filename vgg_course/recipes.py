@@ -13,7 +13,7 @@ from vgg_course.model import VGG, vgg
 from vgg_course.training import QUICK
 
 THOROUGH = replace(QUICK, epochs=20, shift=3)
-"""For ``small_vgg(width=1/2)``: minutes instead of half a minute, and half as many mistakes."""
+"""For ``small_vgg(width=1/2)``: minutes instead of half a minute."""
 
 
 def small_vgg(classes: int = 3, seed: int = 0, width: float = 1 / 4, **changes) -> VGG:
