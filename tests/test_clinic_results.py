@@ -1,6 +1,7 @@
 """What mistakes cost, measured: the record is complete, adds up, and says what the chapter says of it."""
 
 import math
+from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
@@ -153,3 +154,13 @@ def test_a_careless_judge_leaves_the_net_that_it_judges_as_it_was(few):
     judged = clinic.judged_otherwise(net, few, 0)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
     assert set(judged["mixed 10"]) == {"during", "after"}
+
+
+def test_the_words_for_those_who_do_not_see_the_judges_say_what_was_measured(found):
+    chapter = (Path(__file__).parents[1] / "notebooks" / "12_measure_what_mistakes_cost.md").read_text(encoding="utf-8")
+    healthy = found["runs"]["healthy"]["runs"]
+    of = {way: 100 * mean(r["judged"][way]["during"] for r in healthy) for way in healthy[0]["judged"]}
+    ten, two, by_class = (round(of[way]) for way in ("mixed 10", "mixed 2", "sorted 100"))
+    assert f"mixed batches of 10 at {ten}, of 2 at {two}, batches sorted by class at {by_class}" in chapter
+    afterwards = 100 * mean(r["judged"]["sorted 100"]["after"] for r in healthy)
+    assert f"and {afterwards:.0f} after the sorted ones" in chapter

@@ -1,5 +1,7 @@
 """What two processes paid for training as one: the record is complete, and the chapter's model follows from it."""
 
+from pathlib import Path
+
 import matplotlib as mpl
 import pytest
 
@@ -8,6 +10,8 @@ mpl.use("Agg")
 from experiments import scaling
 from vgg_course import plots, results
 from vgg_course.accounting import ledger
+
+CHAPTER = (Path(__file__).parents[1] / "notebooks" / "14_share_training_among_machines.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +99,17 @@ def test_speed_ups_name_each_network_and_what_it_ends_at():
     axes = plots.speed_ups({"a": {"slow": [1, 1.5], "fast": [1, 1.99]}, "b": {"slow": [1, 1]}}, [1, 2])
     assert sorted(texts(axes[0])) == ["fast: 1.99", "slow: 1.5"]
     assert texts(axes[1]) == ["slow: 1"]
+
+
+def test_the_words_for_those_who_do_not_see_the_steps_say_what_was_measured(found):
+    steps = [found["steps"][name] for name in ("small", "small_wide_head", "vgg16")]
+
+    def over_half(seconds):
+        return [f"{2 * seconds(step) / step['alone']['median']:.1f}" for step in steps]
+
+    half, silent = over_half(lambda s: s["half"]["median"]), over_half(lambda s: s["side_by_side"]["median"])
+    assert f"Half a batch alone lies between {min(half)} and {max(half)}" in CHAPTER
+    assert f"two silent processes between {min(silent)} and {max(silent)}" in CHAPTER
+    words = "the small net is at {}, the net with the wide head at {}, VGG-16 at {}"
+    assert words.format(*over_half(lambda s: s["together"]["median"])) in CHAPTER
+    assert "the predictions are {}, {} and {}".format(*over_half(lambda s: s["predicted"])) in CHAPTER
