@@ -381,10 +381,8 @@ def _average(
             for chosen, batch in _batches(images, side, pixels):
                 x = _normalized(rescale(batch.to(device_of(model)), side), normalize).to(weight.dtype)
                 moments += torch.tensor([x.numel(), x.sum(dtype=torch.float64), x.double().square().sum()])
-                said = answer(model, x, protocol, pixels)
-                if protocol.flip:
-                    said = (said + answer(model, x.flip(3), protocol, pixels)) / 2
-                total[chosen] += said.to(total)
+                said = [answer(model, x, protocol, mirrored, pixels) for mirrored in (False, True)[: 1 + protocol.flip]]
+                total[chosen] += (sum(said) / len(said)).to(total)
                 done += len(chosen)
                 late = progress.seconds > spoken + 60  # a log has a line a minute
                 spoken = progress.seconds if late else spoken
@@ -393,21 +391,22 @@ def _average(
     return total / len(protocol.sides), first / count, max(0.0, second / count - (first / count) ** 2) ** 0.5
 
 
-def _dense_answer(model: VGG, x: Tensor, protocol: Dense, pixels: int) -> Tensor:
+def _dense_answer(model: VGG, x: Tensor, protocol: Dense, mirrored: bool, pixels: int) -> Tensor:
     """Images ``(B, C, H, W)``: the score map, its mean over places, the soft-max of that: ``(B, classes)``."""
-    return _softmax(model.to_convolutional()(x).mean((2, 3)))
+    return _softmax(model.to_convolutional()(x.flip(3) if mirrored else x).mean((2, 3)))
 
 
-def _crops_answer(model: VGG, x: Tensor, protocol: MultiCrop, pixels: int) -> Tensor:
+def _crops_answer(model: VGG, x: Tensor, protocol: MultiCrop, mirrored: bool, pixels: int) -> Tensor:
     """Images ``(B, C, H, W)``: the soft-max of every crop, and the mean of these: ``(B, classes)``."""
     size = model.configuration.input_size
     tops, lefts = (places(length, size, protocol.grid) for length in x.shape[2:])
-    total, together = 0, max(1, pixels // (len(x) * size**2))  # crops of each image that go through the net at once
     corners = [(top, left) for top in tops for left in lefts]
+    total, together = 0, max(1, pixels // (len(x) * size**2))  # crops of each image that go through the net at once
     for start in range(0, len(corners), together):
         some = corners[start : start + together]
         crops = torch.cat([x[:, :, top : top + size, left : left + size] for top, left in some])
-        total = total + _softmax(model(crops)).unflatten(0, (len(some), len(x))).sum(0)
+        answers = _softmax(model(crops.flip(3) if mirrored else crops))  # mirrored where it is: its place stays
+        total = total + answers.unflatten(0, (len(some), len(x))).sum(0)
     return total / len(corners)
 
 
