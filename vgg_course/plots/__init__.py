@@ -20,6 +20,14 @@ from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, d
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
+from vgg_course.plots.reading import (
+    errors_by_configuration,
+    fused_errors,
+    gains_and_chance,
+    gains_over_first,
+    headline_errors,
+    submission_grid,
+)
 from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds, speed_ups, step_times
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
@@ -48,10 +56,15 @@ __all__ = [
     "depth_differences",
     "deviations",
     "differences",
+    "errors_by_configuration",
     "fit_and_test",
+    "fused_errors",
     "gain_lines",
+    "gains_and_chance",
+    "gains_over_first",
     "grids_by_size",
     "growth",
+    "headline_errors",
     "image_grid",
     "influence",
     "judges",
@@ -78,6 +91,7 @@ __all__ = [
     "step",
     "step_times",
     "styled",
+    "submission_grid",
     "sums_of_filters",
     "two_bases",
     "view_of_a_stack",
