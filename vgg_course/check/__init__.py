@@ -5,6 +5,7 @@ verdict is *passed*, *not attempted* (the stub is still there) or *wrong*; a wro
 and, when your answers are those of a mistake that many make, names it. Nothing is sent anywhere.
 """
 
+from vgg_course.check.averaging import answer_from_maps, crop_starts, crops_answer, top_k_error
 from vgg_course.check.building import block_forward, conv_block, feature_layers, published_lrn
 from vgg_course.check.clinic import augmented_anew, depends_on_company, epoch_loss, reported_accuracy, shrinkage
 from vgg_course.check.convolving import (
@@ -21,6 +22,7 @@ from vgg_course.check.depth import difference_interval, pairs_against, seeds_nee
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
+from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_errors, paired_error
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
@@ -31,11 +33,14 @@ from vgg_course.check.verdict import Verdict
 __all__ = [
     "Verdict",
     "activation_bytes",
+    "answer_from_maps",
     "as_convolution",
     "augmented_anew",
     "block_forward",
     "channel_statistics",
+    "claim_grade",
     "composed_kernel",
+    "controlled_pairs",
     "conv_block",
     "conv_macs",
     "conv_parameters",
@@ -44,6 +49,8 @@ __all__ = [
     "convolve_backward",
     "copied_layers",
     "crop_of_cell",
+    "crop_starts",
+    "crops_answer",
     "cured",
     "dense_macs",
     "depends_on_company",
@@ -58,16 +65,19 @@ __all__ = [
     "first_pixel",
     "flat_features",
     "for_caffe",
+    "fused_classes",
     "gain",
     "grid_after",
     "grid_behind",
     "he_normal",
+    "headline_errors",
     "image_sides_for",
     "keeping_deviation",
     "largest_batch",
     "live_run",
     "merged_gradient",
     "output_size",
+    "paired_error",
     "pairs_against",
     "pca_color",
     "peak_values",
@@ -85,6 +95,7 @@ __all__ = [
     "seeds_needed",
     "shrinkage",
     "speed_up",
+    "top_k_error",
     "weights_saved",
     "with_5x5",
 ]
