@@ -3,6 +3,7 @@
 One module a chapter; ask for a figure by its name, ``plots.anatomy(configuration)``.
 """
 
+from vgg_course.plots.averaging import error_against_cost, error_by_side, posteriors
 from vgg_course.plots.building import differences, module_map
 from vgg_course.plots.clinic import costs, decaying, judges, picked_epochs, printed_losses
 from vgg_course.plots.convolving import (
@@ -56,6 +57,8 @@ __all__ = [
     "depth_differences",
     "deviations",
     "differences",
+    "error_against_cost",
+    "error_by_side",
     "errors_by_configuration",
     "fit_and_test",
     "fused_errors",
@@ -79,6 +82,7 @@ __all__ = [
     "overlapping_windows",
     "picked_epochs",
     "pictures",
+    "posteriors",
     "printed_losses",
     "pull_by_layer",
     "relative_gradients",
