@@ -54,7 +54,7 @@ def gains_and_chance(rows: Mapping[str, Sequence[tuple[str, float]]], reaches: S
     """
     ax = plt.subplots(figsize=(9, 0.5 * len(rows) + 1.2))[1]
     for reach in reaches:
-        ax.axvspan(-reach, reach, color=palette.CONTEXT, alpha=0.22, linewidth=0)
+        ax.axvspan(-reach, reach, color=palette.CONTEXT, alpha=0.12, linewidth=0)
     ax.axvline(0, color=palette.TEXT, linewidth=1)
     for place, comparisons in enumerate(rows.values()):
         for gain in sorted({gain for _, gain in comparisons}):
@@ -75,10 +75,14 @@ def gains_over_first(families: Mapping[str, Mapping[str, float]]) -> Axes:
     """Points of error that each net of a family is below the family's first one; a line a family, named at its end."""
     ax = plt.subplots(figsize=(7.5, 3.6))[1]
     names = list(next(iter(families.values())))
+    ends = {label: errors[names[0]] - errors[names[-1]] for label, errors in families.items()}
+    heights, gap = {}, 0.06 * max(map(abs, ends.values()))
+    for label in sorted(ends, key=ends.get):  # names that would meet are pushed apart
+        heights[label] = max(ends[label], *(height + gap for height in heights.values())) if heights else ends[label]
     for (label, errors), look in zip(families.items(), looks(), strict=False):
         gains = [errors[names[0]] - errors[name] for name in names]
         ax.plot(range(len(names)), gains, color=look["color"], marker=look["marker"], markersize=6)
-        ax.annotate(label, (len(names) - 1, gains[-1]), (10, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.text(len(names) - 0.88, heights[label], label, va="center", fontsize=9)
     ax.set_xticks(range(len(names)), names)
     ax.set_xlim(-0.3, len(names) + 0.9)
     ax.set_ylabel(f"points below {names[0]}")
@@ -107,7 +111,8 @@ def submission_grid(
         for x, scale in enumerate(SCALES):
             cell, place = (letter, scale), (x - 0.44, y - 0.4)
             if cell in cells:
-                ax.add_patch(Rectangle(place, 0.88, 0.8, color=palette.CONVOLUTION, alpha=0.45, linewidth=0))
+                ax.add_patch(Rectangle(place, 0.88, 0.8, color=palette.CONVOLUTION, alpha=0.22, linewidth=0))
+                ax.plot([x - 0.36], [y], "o", color=palette.CONVOLUTION, markersize=7)  # color never speaks alone
             if cell in frames:
                 look = {"edgecolor": palette.POOL, "linewidth": 3, "facecolor": "none"}
                 ax.add_patch(Rectangle(place, 0.88, 0.8, **look))
@@ -137,7 +142,7 @@ def fused_errors(curves: Mapping[str, Sequence[float]], measured: Mapping[str, t
         ax.annotate(label, (nets, error), (8, 8), textcoords="offset points", fontsize=9)
     longest = max(map(len, curves.values()))
     ax.set_xticks(range(1, longest + 1))
-    ax.set(xlim=(0.6, 1.45 * longest), xlabel="nets averaged", ylabel="top-1 error, %")
+    ax.set(xlim=(0.6, 1.35 * longest), xlabel="nets averaged", ylabel="top-1 error, %")
     return ax
 
 
