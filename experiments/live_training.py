@@ -17,8 +17,8 @@ from dataclasses import asdict
 import torch
 
 from experiments.provenance import photographs, provenance, summary, write
-from vgg_course.recipes import small_vgg
-from vgg_course.training import QUICK, best_device, confusion_matrix, evaluate, fit, predict
+from vgg_course.recipes import QUICK, small_vgg
+from vgg_course.training import best_device, confusion_matrix, evaluate, fit, predict
 
 SEEDS = (101, 102, 103, 104, 105)
 
@@ -54,7 +54,7 @@ def run(data, seed: int, precision: str | None = None) -> dict:
     """Train one net from scratch and look at the test images once."""
     model = small_vgg(seed=seed).to(best_device())
     before = _cpu_seconds()
-    history = fit(model, data, seed=seed, precision=precision)
+    history = fit(model, data, QUICK, seed=seed, precision=precision)
     used = _cpu_seconds() - before
     test = evaluate(model, data, data.test)
     return {

@@ -29,8 +29,8 @@ from vgg_course.cifar10 import DIGESTS
 from vgg_course.data import Dataset, Split
 from vgg_course.history import History
 from vgg_course.model import VGG
-from vgg_course.recipes import small_vgg
-from vgg_course.training import QUICK, Recipe, best_device, fit
+from vgg_course.recipes import QUICK, small_vgg
+from vgg_course.training import Recipe, best_device, fit
 
 NAME = "small_vgg"
 SEED = 0
@@ -54,7 +54,7 @@ def main() -> None:
     if not same_run(live, data):
         raise SystemExit("error: live_training.json is of another recipe. First: python -m experiments.live_training")
     model = small_vgg(len(data.classes), SEED).to(best_device())
-    history = fit(model, data, seed=SEED)
+    history = fit(model, data, QUICK, seed=SEED)
     if history.interrupted:
         raise SystemExit("stopped; nothing was written")
     print(history, ship(model, data, history, live), sep="\n\n")

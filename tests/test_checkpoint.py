@@ -65,9 +65,12 @@ def stop_at(monkeypatch):
         {},
         {"schedule": "plateau", "patience": 1},
         {"momentum": 0.0},
+        {"optimizer": "muon"},
         {"shift": 0, "nesterov": False, "schedule": "constant"},
     ],
-    ids=lambda changes: changes.get("schedule", "one-cycle") + str(changes.get("momentum", "")),
+    ids=lambda changes: (
+        changes.get("schedule", "one-cycle") + str(changes.get("momentum", "")) + changes.get("optimizer", "")
+    ),
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Killed])
 def test_a_run_stopped_at_any_step_ends_as_if_it_had_not_been_bit_for_bit(file, stop_at, error, changes):

@@ -17,9 +17,9 @@ from vgg_course.accounting import ledger
 from vgg_course.answers import accuracy, predict
 from vgg_course.cifar10 import DIGESTS
 from vgg_course.configuration import Configuration
-from vgg_course.recipes import small_vgg
+from vgg_course.recipes import QUICK, small_vgg
 from vgg_course.sources import locate
-from vgg_course.training import QUICK, Recipe, fit
+from vgg_course.training import Recipe, fit
 from vgg_course.weights import WeightsError
 
 NAME = "small_vgg"
@@ -196,7 +196,7 @@ def run():
         patch.setattr(data, "PER_CLASS", {"train": 20, "test": 5})
         few = data.reduced_cifar10(train_per_class=20, test_per_class=5, validation_per_class=4)
     model = small_vgg()
-    return model, few, fit(model, few, epochs=1)
+    return model, few, fit(model, few, QUICK, epochs=1)
 
 
 def test_file_and_card_are_made_together(run, tmp_path, monkeypatch):

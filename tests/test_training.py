@@ -9,7 +9,7 @@ from torch import nn
 from vgg_course import training
 from vgg_course.data import Dataset, Split
 from vgg_course.recipes import small_vgg
-from vgg_course.training import QUICK, Recipe, TrainingError, accuracy, confusion_matrix, evaluate, fit, predict
+from vgg_course.training import Recipe, TrainingError, accuracy, confusion_matrix, evaluate, fit, predict
 
 
 def split(count, seed, size=8):
@@ -120,9 +120,10 @@ def test_the_model_is_left_in_the_mode_it_was_in_module_by_module(mode):
 
 def test_weight_decay_pulls_on_weights_and_not_on_biases_and_batch_norms():
     model = net()
-    decayed, free = training._optimizer(model, QUICK).param_groups
+    recipe = Recipe()
+    decayed, free = training._optimizer(model, recipe, "float32").param_groups
     assert {id(p) for p in decayed["params"]} == {id(model[0].weight), id(model[6].weight)}
-    assert decayed["weight_decay"] == QUICK.weight_decay
+    assert decayed["weight_decay"] == recipe.weight_decay
     assert len(free["params"]) == 4
     assert free["weight_decay"] == 0
 
@@ -172,7 +173,7 @@ def test_momentum_is_nesterovs_or_plain(nesterov):
     weight = nn.Parameter(torch.ones(1, 1, dtype=torch.float64))
     model = nn.Module()
     model.weight = weight
-    optimizer = training._optimizer(model, Recipe(learning_rate=0.1, weight_decay=0, nesterov=nesterov))
+    optimizer = training._optimizer(model, Recipe(learning_rate=0.1, weight_decay=0, nesterov=nesterov), "float32")
     w, v = 1.0, 0.0
     for g in (3.0, -1.0):
         weight.grad = torch.full_like(weight, g)

@@ -8,12 +8,12 @@ mpl.use("Agg")
 import torch
 
 from vgg_course import plots
-from vgg_course.training import QUICK, Epoch, History
+from vgg_course.training import Epoch, History, Recipe
 
 
 def history(validation=0.9, is_drawn=False, length=12):
     epochs = tuple(Epoch(i, 0.1, 0.5, 0.5 + i / 100, None, validation, 4.0) for i in range(1, length + 1))
-    return History(epochs, QUICK, 0, "float32", "CPU", is_drawn)
+    return History(epochs, Recipe(), 0, "float32", "CPU", is_drawn)
 
 
 def texts(ax):
@@ -36,7 +36,7 @@ def test_a_run_stopped_before_its_first_epoch_can_be_plotted():
 
 @pytest.mark.parametrize("epochs", [1, 12, 50, 74, 400])
 def test_a_long_run_has_ticks_from_the_first_to_near_the_last_epoch_and_not_too_many(epochs):
-    run = replace(history(length=epochs), recipe=replace(QUICK, epochs=epochs))
+    run = replace(history(length=epochs), recipe=replace(Recipe(), epochs=epochs))
     ticks = list(run.plot().get_xticks())
     assert ticks[0] == 1
     assert epochs - epochs // 15 <= ticks[-1] <= epochs

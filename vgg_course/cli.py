@@ -124,8 +124,8 @@ def _train_together(options: argparse.Namespace) -> int:
     """In every process that torchrun started; the first alone fetches data, prints, judges and writes."""
     from vgg_course.data import reduced_cifar10
     from vgg_course.distributed import on_first, rank
-    from vgg_course.recipes import small_vgg
-    from vgg_course.training import QUICK, best_device, evaluate, fit
+    from vgg_course.recipes import QUICK, small_vgg
+    from vgg_course.training import best_device, evaluate, fit
 
     recipe = QUICK if options.epochs is None else replace(QUICK, epochs=options.epochs)
     data = on_first(lambda: reduced_cifar10(validation_per_class=500))

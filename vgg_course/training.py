@@ -24,13 +24,13 @@ from vgg_course import augmentation, distributed
 from vgg_course.answers import Evaluation, accuracy, confusion_matrix, device_of, evaluate, in_mode, predict
 from vgg_course.checkpoint import CheckpointError, Saved, digest
 from vgg_course.history import Epoch, History
+from vgg_course.optimizers import OPTIMIZERS, Muon
 from vgg_course.progress import Progress
 
 if TYPE_CHECKING:
     from vgg_course.data import Dataset, Split
 
 __all__ = [
-    "QUICK",
     "CheckpointError",
     "Epoch",
     "Evaluation",
@@ -63,7 +63,8 @@ class TrainingError(RuntimeError):
 class Recipe:
     """Everything that :func:`fit` is told, apart from the model, the data and the seed.
 
-    SGD with momentum, Nesterov's or plain. The learning rate follows one of three schedules:
+    ``optimizer`` is ``sgd``, with momentum, Nesterov's or plain, or ``muon``, which moves the filters of convolutions in its
+    own way (:mod:`vgg_course.optimizers`) and all else by that same SGD. The learning rate follows one of three schedules:
 
     - ``one-cycle``: it rises in a straight line for ``warm_up`` of all steps, then falls in a straight line to zero (Smith
       & Topin, arXiv:1708.07120).
@@ -77,6 +78,7 @@ class Recipe:
 
     epochs: int = 5
     batch_size: int = 128
+    optimizer: str = "sgd"
     learning_rate: float = 0.1
     schedule: str = "one-cycle"
     warm_up: float = 0.25
@@ -104,8 +106,9 @@ class Recipe:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < below:
                 limit = "" if below == math.inf else f" and below {below}"
                 raise ValueError(f"{name} is {value!r}; it must be a number, at least 0{limit}.")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule is {self.schedule!r}; it can be {', '.join(SCHEDULES)}.")
+        for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it can be {', '.join(known)}.")
         for name in ("nesterov", "flip"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be True or False.")
@@ -137,16 +140,13 @@ def divisions(accuracies: Sequence[float], patience: int) -> int:
     return times
 
 
-QUICK = Recipe()
-
-
 # --- training ---
 
 
 def fit(
     model: nn.Module,
     data: Dataset,
-    recipe: Recipe = QUICK,
+    recipe: Recipe = Recipe(),
     *,
     seed: int = 0,
     precision: str | None = None,
@@ -239,7 +239,7 @@ class _Run:
         self.steps = recipe.epochs * self.batches
         if (smallest := len(data.train) // self.batches) < 2 * distributed.size() > 2:
             raise ValueError(f"{distributed.size()} processes cannot share {smallest} images; each needs at least 2.")
-        self.optimizer = _optimizer(model, recipe)
+        self.optimizer = _optimizer(model, recipe, precision)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.look_every = 1 if self.device.type == "cpu" else 20  # a GPU would stand still at every look
         self.step_number = 0
@@ -422,18 +422,21 @@ def _named(split: Split) -> str:
     return f"{len(split)} ({digest([split.images, split.labels])})"
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+def _optimizer(model: nn.Module, recipe: Recipe, precision: str) -> torch.optim.SGD:
     trained = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.SGD(
-        [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},  # biases and batch norms
-        ],
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        fused=device_of(model).type == "cuda",  # one kernel for all weights; in float16 it also saves a wait a step
-    )
+    filters = [p for p in trained if p.ndim == 4] if recipe.optimizer == "muon" else []
+    weights = [p for p in trained if p.ndim > 1 and not any(p is other for other in filters)]
+    others = [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},  # biases and batch norms
+    ]
+    options = {"lr": recipe.learning_rate, "momentum": recipe.momentum}
+    options["nesterov"] = recipe.nesterov and recipe.momentum > 0
+    if recipe.optimizer == "muon":
+        exact = precision != "bfloat16"
+        return Muon(filters, others, precision=torch.float32 if exact else torch.bfloat16, **options)
+    # one kernel for all weights; in float16 it also saves a wait a step
+    return torch.optim.SGD(others, fused=device_of(model).type == "cuda", **options)
 
 
 # --- where and how ---
