@@ -41,25 +41,50 @@ class Pictures:
         return f"Pictures: {len(self):,} drawn images of {', '.join(CLASSES)}"
 
 
-def draw(per_class: int, seed: int = 0, size: int = 32) -> Pictures:
+def draw(per_class: int, seed: int = 0, size: int = 32, scale: tuple[float, float] = (0.55, 0.95)) -> Pictures:
     """Draw ``per_class`` images of every class. The same arguments give the same pictures.
 
+    Args:
+        per_class: how many of each.
+        seed: of all chance.
+        size: height and width in pixels.
+        scale: the smallest and the largest object: about its length over the picture's side. The smaller an object, the
+            farther from the middle it may lie.
+
     Raises:
-        ValueError: a count below 1, or fewer than 8 pixels along a side.
+        ValueError: a count below 1, fewer than 8 pixels along a side, or scales that are not from above 0 to 1, in order.
     """
     for name, value, least in (("per_class", per_class, 1), ("size", size, 8)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
+    if not 0 < scale[0] <= scale[1] <= 1:
+        raise ValueError(f"scale is {scale!r}; it must be a smallest and a largest share, above 0 and at most 1.")
     chance = _Chance(seed)
     with _one_thread():
         parts = [
-            _paint(painter, min(CHUNK, per_class - start), size, chance)
+            _paint(painter, min(CHUNK, per_class - start), size, scale, chance)
             for painter in (_airplane, _automobile, _bird)
             for start in range(0, per_class, CHUNK)
         ]
     images, masks = (torch.cat(part) for part in zip(*parts, strict=True))
     labels = torch.arange(len(CLASSES)).repeat_interleave(per_class)
     return Pictures(images, labels, masks, _boxes(masks))
+
+
+def scenes(per_class: int, seed: int = 0, size: int = 48, scale: tuple[float, float] = (0.35, 0.75)) -> Pictures:
+    """One object at any place and of any size on smooth, light ground: pictures to find something in.
+
+    Objects that something hid altogether are left out, so there are at times a few less than ``per_class`` of a class. The
+    arguments are those of :func:`draw`.
+    """
+    drawn, generator = draw(per_class, seed, size, scale), torch.Generator().manual_seed(seed)
+    corners = 0.55 + 0.35 * torch.rand(len(drawn), 3, 2, 2, generator=generator)
+    smooth = torch.nn.functional.interpolate(corners, (size, size), mode="bilinear")
+    ground = smooth + 0.03 * torch.randn(smooth.shape, generator=generator)
+    ground = (ground.clamp(0, 1) * 255).round().to(torch.uint8)
+    images = torch.where(drawn.masks[:, None], drawn.images, ground)
+    seen = drawn.masks.flatten(1).any(1)
+    return Pictures(images[seen], drawn.labels[seen], drawn.masks[seen], drawn.boxes[seen])
 
 
 @contextmanager
@@ -283,12 +308,12 @@ SKY = [
 GROUND = [(0.35, 0.5, 0.2), (0.45, 0.45, 0.46), (0.6, 0.5, 0.35), (0.25, 0.35, 0.2), (0.8, 0.78, 0.74), (0.3, 0.4, 0.5)]
 
 
-def _paint(painter, n: int, size: int, chance: _Chance) -> tuple[Tensor, Tensor]:
+def _paint(painter, n: int, size: int, scales: tuple[float, float], chance: _Chance) -> tuple[Tensor, Tensor]:
     """``n`` pictures ``(n, 3, size, size)`` uint8 by one painter, and the masks of their objects."""
     axis = (torch.arange(size) + 0.5) / size * 2 - 1  # pixel centers, from -1 to 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     canvas = _background(x, y, n, chance)
-    scale = chance.uniform(n, 0.55, 0.95)
+    scale = chance.uniform(n, *scales)
     soft = 2 / size / scale  # a pixel, in the object's own units
     covered = torch.zeros(n, size, size)
     for distance, color, light in painter(*_own_frame(x, y, n, scale, painter is not _automobile, chance), chance):
