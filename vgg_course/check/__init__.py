@@ -22,7 +22,7 @@ from vgg_course.check.depth import difference_interval, pairs_against, seeds_nee
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
-from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_errors, paired_error
+from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
@@ -70,7 +70,7 @@ __all__ = [
     "grid_after",
     "grid_behind",
     "he_normal",
-    "headline_errors",
+    "headline_error",
     "image_sides_for",
     "keeping_deviation",
     "largest_batch",

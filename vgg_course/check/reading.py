@@ -8,7 +8,7 @@ from itertools import combinations
 from math import sqrt
 
 from vgg_course import paper
-from vgg_course.check.verdict import Verdict, answer_on, judge_numbers, number_in, short
+from vgg_course.check.verdict import Verdict, answer_on, attempt_on, judge_numbers, number_in, short
 
 # --- which number answers which question ---
 
@@ -22,23 +22,18 @@ QUESTIONS = {
 }
 
 
-def headline_errors(attempt: Callable) -> Verdict:
-    """Check ``attempt()``: a dictionary of five letters, each with the top-5 error that answers its question."""
+def headline_error(attempt: Callable) -> Verdict:
+    """Check ``attempt(letter)``: the top-5 error, in percent, that answers the question of each letter."""
     task = "name the number"
-    answer, verdict = answer_on(attempt, [], "no arguments", task)
-    if verdict is not None:  # a verdict is false unless it passed
-        return verdict
-    if not isinstance(answer, Mapping):
-        return Verdict(task, "wrong", f"it returned {short(answer)}; a dictionary of five letters is wanted.")
-    missing = [letter for letter in HEADLINES if letter not in answer]
-    if missing:
-        return Verdict(task, "wrong", f"the dictionary has no {missing[0]!r}; it needs {', '.join(HEADLINES)}.")
     for letter, right in HEADLINES.items():
-        mine = number_in(answer[letter])
+        answer, verdict = attempt_on(attempt, {"letter": letter}, task)
+        if verdict is not None:  # a verdict is false unless it passed
+            return verdict
+        mine = number_in(answer)
         if mine is None:
-            return Verdict(task, "wrong", f"{letter!r} is {short(answer[letter])}; a number in percent is wanted.")
+            return Verdict(task, "wrong", f"on {letter!r} it returned {short(answer)}; a number in percent is wanted.")
         if _close(100 * mine, right):
-            return Verdict(task, "wrong", f"{letter!r} is {mine:g}: that is a share; write it in percent.")
+            return Verdict(task, "wrong", f"on {letter!r} it returned {mine:g}: that is a share; write it in percent.")
         if not _close(mine, right):
             return Verdict(task, "wrong", f"{letter!r} is not {short(mine)}. {QUESTIONS[letter]}")
     return Verdict(task, "passed", "all five: nets, views, images and time are told apart.")
