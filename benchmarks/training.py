@@ -10,7 +10,8 @@ epoch has and by the epochs it took to the accuracy of the race (all of them, if
 
     quick     the small net, QUICK, to 94 % on the test images
     thorough  twice as wide, THOROUGH, to 97 %
-    full      as wide as the published net (the same 14,724,675 parameters), QUICK, to the best that the baseline reached
+    full      as wide as the published net (the same 14,724,675 parameters), three epochs of SGD, to the best that the
+              baseline reached
 
 A run of ours is counted whole, from the first weight to the last step, on all 15,000 training images. Its net looks at
 the test images once. What is reported is the mean of the seeds after the last epoch, and the ratio of the means.
@@ -33,8 +34,8 @@ from benchmarks import baseline
 from experiments.provenance import photographs, provenance, summary, write
 from vgg_course import results
 from vgg_course.data import Dataset
-from vgg_course.recipes import THOROUGH, small_vgg
-from vgg_course.training import QUICK, Recipe, evaluate, fit
+from vgg_course.recipes import QUICK, THOROUGH, small_vgg
+from vgg_course.training import Recipe, evaluate, fit
 
 SEEDS = (201, 202, 203, 204, 205)
 TIMED_STEPS, TIMED_BATCHES = 12, 6
@@ -53,7 +54,7 @@ class Race:
 RACES = {
     "quick": Race("a quarter of the width, QUICK", 1 / 4, QUICK, 0.94),
     "thorough": Race("half of the width, THOROUGH", 1 / 2, THOROUGH, 0.97),
-    "full": Race("the full width, QUICK", 1, QUICK, None),
+    "full": Race("the full width, three epochs of SGD", 1, Recipe(epochs=3), None),
 }
 
 
