@@ -1,0 +1,61 @@
+"""What views did for the course's small nets: the record is complete, and the chapter says what it says."""
+
+from itertools import combinations
+
+import pytest
+
+from experiments import many_views
+from vgg_course import results, trained
+from vgg_course.evaluation import macs
+
+
+@pytest.fixture(scope="module")
+def found():
+    return results.load("many_views")
+
+
+@pytest.fixture(scope="module")
+def protocols(found):
+    return found["protocols"]
+
+
+def test_every_protocol_was_measured_with_every_net_on_all_test_photographs(found, protocols):
+    assert found["nets"] == list(many_views.SEEDS)
+    assert found["images"] == 3000
+    assert list(protocols) == list(many_views.PROTOCOLS)
+    for row in protocols.values():
+        assert row["error"]["n"] == row["gain"]["n"] == len(found["nets"])
+        assert row["pair_error"]["n"] == len(list(combinations(found["nets"], 2)))
+        for error in (*row["error"]["values"], *row["pair_error"]["values"], row["fused_error"]):
+            assert error * found["images"] == pytest.approx(round(error * found["images"]), abs=1e-6)
+
+
+def test_costs_are_those_of_the_protocols(protocols):
+    net = trained.load("small_vgg").configuration
+    for name, row in protocols.items():
+        assert row["macs_an_image"] == macs(net, many_views.PROTOCOLS[name], 32, 32)
+        assert row["done"] == str(many_views.PROTOCOLS[name])
+
+
+def test_gains_are_differences_of_errors_net_by_net(protocols):
+    single = protocols["single"]["error"]["values"]
+    for row in protocols.values():
+        assert row["gain"]["values"] == pytest.approx(
+            [one - other for one, other in zip(single, row["error"]["values"], strict=True)]
+        )
+
+
+def test_the_nets_single_view_is_what_its_card_says(found, protocols):
+    first = protocols["single"]["error"]["values"][found["nets"].index(0)]
+    assert first == pytest.approx(1 - trained.card("small_vgg").test["accuracy"], abs=1e-9)
+
+
+def test_the_chapter_says_what_was_measured(protocols):
+    """Mirror images help every net; every other size harms; crops harm less than passes; a pair beats its nets."""
+    error = {name: row["error"]["mean"] for name, row in protocols.items()}
+    assert all(gain > 0 for gain in protocols["flip"]["gain"]["values"])
+    for name in ("near", "wide", "crops", "both", "at_36", "at_40", "at_48", "at_64"):
+        assert all(gain < 0 for gain in protocols[name]["gain"]["values"]), name
+    assert error["flip"] < error["at_36"] < error["at_40"] < error["at_48"] < error["at_64"]
+    assert error["crops"] < error["near"]
+    assert protocols["flip"]["pair_error"]["mean"] < error["flip"]
