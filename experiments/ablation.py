@@ -4,8 +4,9 @@
 
 The small net (``recipes.small_vgg``) is trained from the published recipe of benchmarks/baseline.py to the course's in
 steps, each on top of the one before; then the course's recipe is trained without one of its parts; then it is trained for
-fewer and for more epochs, and with the paper's schedule. Seeds are paired: a seed has the same order of images in all runs of as many epochs. Everything
-is judged on 1,500 validation images after the last epoch; the test images are not looked at.
+fewer and for more epochs, and with the paper's schedule. Seeds are paired: a seed has the same order of images in all
+runs of as many epochs. Everything is judged on 1,500 validation images after the last epoch; the test images are not
+looked at.
 
 Writes book/results/ablation.json:
 

@@ -34,7 +34,14 @@ from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds,
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
-from vgg_course.plots.training import confusion_matrix, image_grid, learning_curves, schedules
+from vgg_course.plots.training import (
+    confusion_matrix,
+    image_grid,
+    learning_curves,
+    lengths_of_directions,
+    races,
+    schedules,
+)
 
 __all__ = [
     "accuracy_against_macs",
@@ -73,6 +80,7 @@ __all__ = [
     "judges",
     "learning_curves",
     "left_over",
+    "lengths_of_directions",
     "likeness_by_layer",
     "maps",
     "message_times",
@@ -85,6 +93,7 @@ __all__ = [
     "posteriors",
     "printed_losses",
     "pull_by_layer",
+    "races",
     "relative_gradients",
     "ring_rounds",
     "row_as_window",

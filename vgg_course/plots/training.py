@@ -62,6 +62,52 @@ def schedules(recipes: Mapping[str, Recipe], accuracies: Sequence[float] = (), a
 
 
 @styled
+def lengths_of_directions(gradients: Mapping[str, Tensor], ax: Axes | None = None) -> Axes:
+    """Singular values of matrices, each as a share of its largest, from the first direction to the last."""
+    import torch
+
+    ax = ax or plt.subplots(figsize=(7, 3.2))[1]
+    for (words, gradient), look in zip(gradients.items(), looks(), strict=False):
+        values = torch.linalg.svdvals(gradient.detach().float())
+        shares = (values / values[0]).tolist()
+        ax.plot(range(1, len(shares) + 1), shares, label=words, markersize=4, markevery=4, **look)
+    ax.set(xlabel="direction, the longest first", ylabel="length, longest = 1", ylim=(0, 1.1), xlim=(0.5, None))
+    ax.legend()
+    return ax
+
+
+@styled
+def races(
+    published: Sequence[float], epoch_seconds: float, found: Mapping[str, Mapping], ax: Axes | None = None
+) -> Axes:
+    """Test accuracy against training time: the published recipe epoch by epoch, and the course's runs, a dot a seed.
+
+    Args:
+        published: accuracies (shares) after each epoch.
+        epoch_seconds: what an epoch of it takes on the machine where the races were run.
+        found: by race, its ``words``, ``goal`` and ``runs`` (``seconds``, ``test_accuracy``).
+    """
+    ax = ax or plt.subplots(figsize=(9, 3.8))[1]
+    minutes = [epoch_seconds * number / 60 for number in range(1, len(published) + 1)]
+    ax.plot(minutes, [100 * share for share in published], color=palette.CONTEXT, linewidth=1.4)
+    ax.annotate(
+        "published recipe", (minutes[-1], 100 * published[-1]), (0, -16), textcoords="offset points", ha="right"
+    )
+    for race, look in zip(found.values(), looks(), strict=False):
+        times = [run["seconds"] / 60 for run in race["runs"]]
+        percent = [100 * run["test_accuracy"] for run in race["runs"]]
+        ax.plot(times, percent, look["marker"], color=look["color"], markersize=5, linestyle="none", alpha=0.85)
+        at = (sum(times) / len(times), max(percent))
+        ax.annotate(race["words"], at, (0, 8), textcoords="offset points", ha="center", fontsize=9)
+    ax.set(xscale="log", xlabel="minutes of training on two CPU cores (logarithmic)", ylabel="test accuracy, %")
+    ticks = [0.3, 1, 3, 10, 30, 90]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.margins(y=0.15)
+    return ax
+
+
+@styled
 def image_grid(
     images: Tensor, titles: Sequence[str] = (), *, columns: int = 8, wrong: Sequence[bool] = (), note: str = ""
 ) -> Axes:
