@@ -21,6 +21,7 @@ from vgg_course.check.counting import activation_bytes, conv_macs, conv_paramete
 from vgg_course.check.depth import difference_interval, pairs_against, seeds_needed, with_5x5
 from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
+from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
@@ -37,6 +38,7 @@ __all__ = [
     "as_convolution",
     "augmented_anew",
     "block_forward",
+    "box_in_image",
     "channel_statistics",
     "claim_grade",
     "composed_kernel",
@@ -67,20 +69,24 @@ __all__ = [
     "for_caffe",
     "fused_classes",
     "gain",
+    "greedy_merge",
     "grid_after",
     "grid_behind",
     "he_normal",
     "headline_error",
     "image_sides_for",
+    "iou",
     "keeping_deviation",
     "largest_batch",
     "live_run",
+    "localization_error",
     "merged_gradient",
     "output_size",
     "paired_error",
     "pairs_against",
     "pca_color",
     "peak_values",
+    "per_class_loss",
     "pixelwise",
     "places_that_agree",
     "prepare_for_training",
