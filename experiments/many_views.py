@@ -11,6 +11,8 @@ by, and up to 2 far away. Writes book/results/many_views.json:
       .error                of one net, over the nets: shares, with values in the order of the seeds
       .gain                 error of a single view less this error, over the nets
       .pair_error, .fused_error     of two nets averaged (over the pairs), of all three
+    surroundings[name]      the middle cell of the score map of a scene of 96x96 pixels, which has the photograph in its middle
+      .error, .same         over the nets: its error, and how often it answers as for the photograph alone
     nets                    seeds; 0 is the net that comes with the package
 """
 
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from experiments.provenance import once, photographs, provenance, summary, write
 from vgg_course import trained, weights
@@ -86,6 +89,35 @@ def net(seed: int, data: Dataset) -> VGG:
     return model
 
 
+def in_scenes(seed: int, data: Dataset) -> dict[str, list[int]]:
+    """What the middle cell of each kind of scene answers, for every test photograph."""
+
+    def work() -> dict:
+        print(f"net {seed}: scenes", flush=True)
+        x, found = trained.card("small_vgg").normalize(data.test.images), {}
+        dense = net(seed, data).eval().to_convolutional()
+        generator = torch.Generator().manual_seed(0)
+        orders = [torch.randperm(len(x), generator=generator) for _ in range(8)]
+        with torch.no_grad():
+            for part in torch.arange(len(x)).split(250):
+                for name, scene in scenes(x[part], [x[order[part]] for order in orders]).items():
+                    found.setdefault(name, []).extend(dense(scene)[:, :, 1, 1].argmax(1).tolist())
+        return found
+
+    return once(DONE / f"{seed}_scenes.json", work)
+
+
+def scenes(x: Tensor, others: list[Tensor]) -> dict[str, Tensor]:
+    """Each of ``x`` ``(B, 3, 32, 32)`` in the middle of 96x96 pixels, in three surroundings; ``others`` are eight batches."""
+    stripe = torch.cat([x.flip(3), x, x.flip(3)], 3)
+    nine = [*others[:4], x, *others[4:]]
+    return {
+        "mean color": functional.pad(x, (32, 32, 32, 32)),
+        "mirrored": torch.cat([stripe.flip(2), stripe, stripe.flip(2)], 2),
+        "other pictures": torch.cat([torch.cat(nine[3 * i : 3 * i + 3], 3) for i in range(3)], 2),
+    }
+
+
 def collect(answers: list[dict[str, Tensor]], data: Dataset) -> dict:
     """What is written, from the answers of each net under each protocol."""
     labels = data.test.labels
@@ -107,10 +139,20 @@ def collect(answers: list[dict[str, Tensor]], data: Dataset) -> dict:
             "pair_error": over(lambda one, other: error((one + other) / 2), name),
             "fused_error": error(sum(of_nets) / len(of_nets)),
         }
+    alone = [one["single"].argmax(1) for one in answers]
+    found = [in_scenes(seed, data) for seed in SEEDS]
+    surroundings = {}
+    for name in found[0]:
+        of_nets = [torch.tensor(one[name]) for one in found]
+        surroundings[name] = {
+            "error": summary([(one != labels).double().mean().item() for one in of_nets]),
+            "same": summary([(a == b).double().mean().item() for a, b in zip(of_nets, alone, strict=True)]),
+        }
     return {
         "images": len(labels),
         "nets": list(SEEDS),
         "protocols": protocols,
+        "surroundings": surroundings,
         "provenance": provenance("python -m experiments.many_views"),
     }
 

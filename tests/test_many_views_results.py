@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+import torch
 
 from experiments import many_views
 from vgg_course import results, trained
@@ -59,3 +60,19 @@ def test_the_chapter_says_what_was_measured(protocols):
     assert error["flip"] < error["at_36"] < error["at_40"] < error["at_48"] < error["at_64"]
     assert error["crops"] < error["near"]
     assert protocols["flip"]["pair_error"]["mean"] < error["flip"]
+
+
+def test_surroundings_mislead_and_the_mean_color_least(found, protocols):
+    around = found["surroundings"]
+    assert list(around) == ["mean color", "mirrored", "other pictures"]
+    errors = [around[name]["error"]["mean"] for name in around]
+    assert protocols["single"]["error"]["mean"] < errors[0] < errors[1] < errors[2]
+    for row in around.values():
+        assert row["error"]["n"] == row["same"]["n"] == len(found["nets"])
+
+
+def test_a_scene_has_its_picture_in_the_middle():
+    pictures = torch.arange(9 * 2 * 3 * 32 * 32).float().view(9, 2, 3, 32, 32)
+    for scene in many_views.scenes(pictures[8], list(pictures[:8])).values():
+        assert scene.shape == (2, 3, 96, 96)
+        assert torch.equal(scene[:, :, 32:64, 32:64], pictures[8])

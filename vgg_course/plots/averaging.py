@@ -40,20 +40,13 @@ def error_by_side(sides: Sequence[int], errors: Sequence[Sequence[float]], train
         ax.plot([side] * len(values), values, "o", color=palette.CONVOLUTION, markersize=4)
     means = [mean(values) for values in errors]
     ax.plot(sides, means, color=palette.CONVOLUTION, linewidth=1.2)
-    for side, value, values in zip(sides, means, errors, strict=True):
-        ax.annotate(
-            f"{value:.1f}",
-            (side, max(values)),
-            (0, 7),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=9,
-        )
+    for side, value in zip(sides, means, strict=True):
+        ax.annotate(f"{value:.1f}", (side, value), (9, -3), textcoords="offset points", va="top", fontsize=9)
     ax.axvline(train, color=palette.TEXT, linewidth=0.8, linestyle="--")
     ax.annotate(
-        "trained here", (train, 1), (4, -2), xycoords=("data", "axes fraction"), textcoords="offset points", va="top"
+        "trained here", (train, 1), (6, -2), xycoords=("data", "axes fraction"), textcoords="offset points", va="top"
     )
+    ax.set_xlim(min(sides) - 2, max(sides) + 5)
     ax.set(xlabel="test side Q, pixels", ylabel="top-1 error, %", xticks=sides, ylim=(0, 1.15 * max(map(max, errors))))
     return ax
 
