@@ -599,6 +599,8 @@ def test_other_fields_are_checked_too():
         Both(MultiCrop(256), Dense(256))
     with pytest.raises(ConfigurationError):
         macs("F", Dense(256), 256, 256)
+    with pytest.raises(ValueError, match="0x256 pixels"):
+        macs("D", Dense(256), 0, 256)
     with pytest.raises(ValueError, match="probabilities are"):
         hits(torch.tensor([[0.5, math.nan]]), torch.tensor([0]))
 

@@ -55,6 +55,7 @@ def test_the_chapter_says_what_was_measured(protocols):
     """Mirror images help every net; every other size harms; crops harm less than passes; a pair beats its nets."""
     error = {name: row["error"]["mean"] for name, row in protocols.items()}
     assert all(gain > 0 for gain in protocols["flip"]["gain"]["values"])
+    assert round(3000 * protocols["flip"]["gain"]["lowest"]) == 2  # pictures
     for name in ("near", "wide", "crops", "both", "at_36", "at_40", "at_48", "at_64"):
         assert all(gain < 0 for gain in protocols[name]["gain"]["values"]), name
     assert error["flip"] < error["at_36"] < error["at_40"] < error["at_48"] < error["at_64"]

@@ -153,6 +153,8 @@ def macs(configuration: str | Configuration, protocol: Protocol, height: int, wi
     """
     configuration = as_configuration(configuration)
     _check_protocol(protocol, configuration)
+    if min(height, width) < 1:
+        raise ValueError(f"the image has {height}x{width} pixels; it must have at least one.")
     if isinstance(protocol, Both):
         return sum(macs(configuration, part, height, width) for part in (protocol.dense, protocol.crops))
     return sum(_macs_at(configuration, protocol, *_rescaled(height, width, side)) for side in protocol.sides)
