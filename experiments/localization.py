@@ -73,7 +73,11 @@ RECIPE = Recipe(epochs=8, batch_size=50, weight_decay=0.0, flip=False, shift=0, 
 CLASSIFIER_RATE = 0.05
 SEEDS = (1, 2, 3, 4, 5)
 SEARCH_SEED = 100
-RATES = {"last": (0.003, 0.01, 0.03), "fully connected": (0.05, 0.1, 0.2), "all": (0.05, 0.1, 0.2)}
+RATES = {
+    "last": (0.003, 0.01, 0.03, 0.1),
+    "fully connected": (0.1, 0.2, 0.4, 0.8, 1.6),
+    "all": (0.1, 0.2, 0.4, 0.8, 1.6),
+}
 LIMITS = (0.3, 0.45, 0.6, 0.8, 1.0, 1.4)
 DONE = Path(__file__).resolve().parents[1] / "build" / "localization"  # one file a finished piece
 
@@ -223,7 +227,7 @@ def search() -> dict:
         rates[name] = {}
         for rate in RATES[arm.tuned]:
             nets[name, rate], _ = located(arm, start, rate, SEARCH_SEED, train)
-            rates[name][f"{rate:g}"] = missed(overlaps(nets[name, rate], validation))
+            rates[name][f"{rate:g}"] = error_of(nets[name, rate], validation)
             print(name, rate, rates[name][f"{rate:g}"], flush=True)
     chosen = {name: float(min(found, key=found.get)) for name, found in rates.items()}
     best, limits = nets["all", chosen["all"]], {}
@@ -238,6 +242,14 @@ def search() -> dict:
         "limits": limits,
         "limit": float(min(limits, key=limits.get)),
     }
+
+
+def error_of(net: VGG, pictures: Pictures) -> float:
+    """1 for a net whose training ran away: what it puts out are no boxes."""
+    try:
+        return missed(overlaps(net, pictures))
+    except ValueError:
+        return 1.0
 
 
 def rate_of(arm: Arm, chosen: dict[str, float]) -> float:

@@ -19,6 +19,7 @@ from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.depth import accuracy_against_macs, depth_by_net, depth_differences, fit_and_test
 from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
+from vgg_course.plots.localizing import boxes_on_pictures, error_by_arm, error_parts, overlap_by_shift, shared_area
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
 from vgg_course.plots.reading import (
@@ -52,6 +53,7 @@ __all__ = [
     "apart_by_shard",
     "bars",
     "both_ways",
+    "boxes_on_pictures",
     "by_start",
     "cause_and_complaint",
     "color_cloud",
@@ -65,7 +67,9 @@ __all__ = [
     "deviations",
     "differences",
     "error_against_cost",
+    "error_by_arm",
     "error_by_side",
+    "error_parts",
     "errors_by_configuration",
     "fit_and_test",
     "fused_errors",
@@ -87,6 +91,7 @@ __all__ = [
     "module_map",
     "one_gradient_back",
     "one_output_value",
+    "overlap_by_shift",
     "overlapping_windows",
     "picked_epochs",
     "pictures",
@@ -99,6 +104,7 @@ __all__ = [
     "row_as_window",
     "schedules",
     "score_maps",
+    "shared_area",
     "shares",
     "speed_ups",
     "step",
