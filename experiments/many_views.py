@@ -13,7 +13,7 @@ by, and up to 2 far away. Writes book/results/many_views.json:
       .pair_error, .fused_error     of two nets averaged (over the pairs), of all three
     surroundings[name]      the middle cell of the score map of a scene of 96x96 pixels, which has the photograph in its middle
       .error, .same         over the nets: its error, and how often it answers as for the photograph alone
-    nets                    seeds; 0 is the net that comes with the package
+    nets                    seeds; 0 is the net that comes with the package, the file of this sha256
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ from vgg_course import trained, weights
 from vgg_course.data import Dataset
 from vgg_course.evaluation import Both, Dense, MultiCrop, Protocol, hits, macs, posteriors
 from vgg_course.model import VGG
-from vgg_course.recipes import small_vgg
+from vgg_course.recipes import QUICK, small_vgg
 from vgg_course.training import fit
 
 NAME = "many_views"
+CARD = trained.card("small_vgg")
 SEEDS = (0, 1, 2)
 HELD_OUT = 500  # of each class, as for the net that comes with the package
 NEAR, WIDE, GRID = (32, 36, 40), (32, 48, 64), 3
-DONE = Path(__file__).resolve().parents[1] / "build" / NAME  # one file a finished piece
+# one file a finished piece; another net begins anew
+DONE = Path(__file__).resolve().parents[1] / "build" / f"{NAME}_{CARD.sha256[:8]}"
 
 PROTOCOLS: dict[str, Protocol] = {
     "single": Dense(32, flip=False),
@@ -69,8 +71,7 @@ def averaged(protocol: Protocol, seed: int, data: Dataset) -> Tensor:
 
     def work() -> list:
         print(f"net {seed}: {protocol}", flush=True)
-        card = trained.card("small_vgg")
-        return posteriors(net(seed, data), data.test.images, protocol, normalize=card.normalize).tolist()
+        return posteriors(net(seed, data), data.test.images, protocol, normalize=CARD.normalize).tolist()
 
     return torch.tensor(once(DONE / f"{seed}_{file}.json", work), dtype=torch.float64)
 
@@ -81,7 +82,7 @@ def net(seed: int, data: Dataset) -> VGG:
         return trained.load("small_vgg")
     path, model = DONE / f"net_{seed}.safetensors", small_vgg(len(data.classes), seed)
     if not path.exists():
-        if fit(model, data, seed=seed).interrupted:
+        if fit(model, data, QUICK, seed=seed).interrupted:
             raise SystemExit("stopped; nothing was written")
         path.parent.mkdir(parents=True, exist_ok=True)
         weights.save(model, path)
@@ -94,7 +95,7 @@ def in_scenes(seed: int, data: Dataset) -> dict[str, list[int]]:
 
     def work() -> dict:
         print(f"net {seed}: scenes", flush=True)
-        x, found = trained.card("small_vgg").normalize(data.test.images), {}
+        x, found = CARD.normalize(data.test.images), {}
         dense = net(seed, data).eval().to_convolutional()
         generator = torch.Generator().manual_seed(0)
         orders = [torch.randperm(len(x), generator=generator) for _ in range(8)]
@@ -151,6 +152,7 @@ def collect(answers: list[dict[str, Tensor]], data: Dataset) -> dict:
     return {
         "images": len(labels),
         "nets": list(SEEDS),
+        "sha256": CARD.sha256,
         "protocols": protocols,
         "surroundings": surroundings,
         "provenance": provenance("python -m experiments.many_views"),

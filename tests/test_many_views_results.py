@@ -22,6 +22,7 @@ def protocols(found):
 
 def test_every_protocol_was_measured_with_every_net_on_all_test_photographs(found, protocols):
     assert found["nets"] == list(many_views.SEEDS)
+    assert found["sha256"] == trained.card("small_vgg").sha256  # else: python -m experiments.many_views
     assert found["images"] == 3000
     assert list(protocols) == list(many_views.PROTOCOLS)
     for row in protocols.values():
