@@ -13,8 +13,9 @@ A seed decides everything: the pictures, new ones for training and for the test,
 seed all arms have the same pictures, the same classifier and the same windows, so that differences are paired. Learning
 rates, and the limit of merging, were chosen with another seed on validation pictures. Writes book/results/localization.json:
 
-    search          rates: by way of tuning and by rate, the error on validation pictures, and the chosen rates; the
-                    classifier's rate was fixed beforehand; limits: the error of guess_dense by limit, and the chosen limit
+    search          rates: by way of tuning and by rate, the error on validation pictures; chosen: the best rate whose next
+                    larger one did not run away; the classifier's rate was fixed beforehand; limits: the error of
+                    guess_dense by limit of merging; limit: the best
     arms[arm]       tuned, regression, from_classifier, epochs, and over seeds
       .error        first test: central window, the true class is given: share of boxes with an IoU of at most 0.5
       .iou, .loss   mean IoU in that test, and the training loss of the last epoch
@@ -35,6 +36,7 @@ import json
 import math
 import statistics
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -78,6 +80,7 @@ RATES = {
     "fully connected": (0.1, 0.2, 0.4, 0.8, 1.6),
     "all": (0.1, 0.2, 0.4, 0.8, 1.6),
 }
+RAN_AWAY = 0.5  # an error above this, at a rate above a good one
 LIMITS = (0.3, 0.45, 0.6, 0.8, 1.0, 1.4)
 DONE = Path(__file__).resolve().parents[1] / "build" / "localization"  # one file a finished piece
 
@@ -101,6 +104,7 @@ ARMS = {
     "random_pcr": Arm("all", from_classifier=False),
     "random_pcr_long": Arm("all", from_classifier=False, epochs=3 * RECIPE.epochs),
 }
+RANDOM = ("random", ARMS["random_pcr"])
 PAIRS = (
     ("all_pcr", "fc_pcr"),
     ("all_scr", "fc_scr"),
@@ -214,34 +218,45 @@ def drawn(seed: int, tested: int) -> tuple[Pictures, Pictures]:
     return scenes(PER_CLASS, 10 * seed, SIZE), scenes(tested, 10 * seed + 1, SIZE)
 
 
-def search() -> dict:
-    """With another seed, on validation pictures: the learning rates, and the limit of merging."""
+def search_rates() -> dict[str, dict[str, float]]:
+    """With another seed, the error on validation pictures by way of tuning and by learning rate."""
     train, validation = drawn(SEARCH_SEED, VALIDATED)
-    start, rates, nets = classifier(SEARCH_SEED, train), {}, {}
-    for name, arm in (
-        ("last", ARMS["last_pcr"]),
-        ("fully connected", ARMS["fc_pcr"]),
-        ("all", ARMS["all_pcr"]),
-        ("random", ARMS["random_pcr"]),
-    ):
+    start, rates = classifier(SEARCH_SEED, train), {}
+    for name, arm in (*((ARMS[arm].tuned, ARMS[arm]) for arm in ("last_pcr", "fc_pcr", "all_pcr")), RANDOM):
         rates[name] = {}
         for rate in RATES[arm.tuned]:
-            nets[name, rate], _ = located(arm, start, rate, SEARCH_SEED, train)
-            rates[name][f"{rate:g}"] = error_of(nets[name, rate], validation)
+            net, _ = located(arm, start, rate, SEARCH_SEED, train)
+            rates[name][f"{rate:g}"] = error_of(net, validation)
             print(name, rate, rates[name][f"{rate:g}"], flush=True)
-    chosen = {name: float(min(found, key=found.get)) for name, found in rates.items()}
-    best, limits = nets["all", chosen["all"]], {}
+    return rates
+
+
+def safest(errors: dict[str, float]) -> float:
+    """The best rate of those whose next larger one did not run away: another seed may be less lucky."""
+    names = list(errors)
+    safe = [rate for rate, larger in pairwise(names) if errors[larger] < RAN_AWAY]
+    return float(min(safe, key=errors.get))
+
+
+def search_limits(chosen: dict[str, float]) -> dict[str, float]:
+    """With that seed, the error on validation pictures by limit of merging."""
+    train, validation = drawn(SEARCH_SEED, VALIDATED)
+    start, limits = classifier(SEARCH_SEED, train), {}
+    net, _ = located(ARMS["all_pcr"], start, chosen["all"], SEARCH_SEED, train)
     for limit in LIMITS:
-        guesses = guess_dense(start, best, validation.images, 1, limit)
+        guesses = guess_dense(start, net, validation.images, 1, limit)
         limits[f"{limit:g}"] = judge(guesses, validation.labels, validation.boxes).error
         print("limit", limit, limits[f"{limit:g}"], flush=True)
-    return {
-        "seed": SEARCH_SEED,
-        "rates": rates,
-        "chosen": chosen,
-        "limits": limits,
-        "limit": float(min(limits, key=limits.get)),
-    }
+    return limits
+
+
+def search() -> dict:
+    """Rates and limit, and what they were chosen by."""
+    rates = once(DONE / "rates.json", search_rates)
+    chosen = {name: safest(errors) for name, errors in rates.items()}
+    limits = once(DONE / "limits.json", lambda: search_limits(chosen))
+    best = float(min(limits, key=limits.get))
+    return {"seed": SEARCH_SEED, "rates": rates, "chosen": chosen, "limits": limits, "limit": best}
 
 
 def error_of(net: VGG, pictures: Pictures) -> float:
@@ -330,7 +345,7 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="write the result of the runs that are finished")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = once(DONE / "search.json", search)
+    found = search()
     if found["limit"] != LIMIT:
         raise SystemExit(f"error: the search found {found['limit']} for LIMIT, and vgg_course.localization has {LIMIT}")
     if not options.collect:
