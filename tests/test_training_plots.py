@@ -75,3 +75,22 @@ def test_the_first_figure_of_a_notebook_leaves_it_interactive():
     turn_on()
     assert mpl.is_interactive()
     mpl.interactive(False)
+
+
+def test_directions_are_drawn_from_the_longest_on_as_shares_of_it():
+    ax = plots.lengths_of_directions({"one": torch.diag(torch.tensor([1.0, 4, 2])), "equal": torch.eye(3)})
+    one, equal = (list(line.get_ydata()) for line in ax.lines)
+    assert one == pytest.approx([1, 0.5, 0.25])
+    assert equal == pytest.approx([1, 1, 1])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "equal"]
+
+
+def test_a_race_has_the_published_curve_in_its_minutes_and_a_dot_for_every_run():
+    runs = [{"seconds": 30, "test_accuracy": 0.94}, {"seconds": 60, "test_accuracy": 0.95}]
+    ax = plots.races([0.8, 0.9], 120, {"quick": {"words": "small net", "goal": 0.94, "runs": runs}})
+    published, dots = ax.lines
+    assert list(published.get_xdata()) == [2, 4]
+    assert list(published.get_ydata()) == pytest.approx([80, 90])
+    assert list(dots.get_xdata()) == [0.5, 1]
+    assert dots.get_linestyle() == "None"
+    assert texts(ax) == ["published recipe", "small net"]
