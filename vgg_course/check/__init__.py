@@ -24,6 +24,7 @@ from vgg_course.check.initializing import copied_layers, gain, he_normal, keepin
 from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
+from vgg_course.check.repeating import batch_jitter, paired_interval, verdict_on_ordering, within_budget
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
@@ -37,6 +38,7 @@ __all__ = [
     "answer_from_maps",
     "as_convolution",
     "augmented_anew",
+    "batch_jitter",
     "block_forward",
     "box_in_image",
     "channel_statistics",
@@ -83,6 +85,7 @@ __all__ = [
     "merged_gradient",
     "output_size",
     "paired_error",
+    "paired_interval",
     "pairs_against",
     "pca_color",
     "peak_values",
@@ -102,6 +105,8 @@ __all__ = [
     "shrinkage",
     "speed_up",
     "top_k_error",
+    "verdict_on_ordering",
     "weights_saved",
     "with_5x5",
+    "within_budget",
 ]

@@ -1,0 +1,239 @@
+"""The checkers of the chapter that repeats the paper's tests have teeth."""
+
+import re
+from math import sqrt
+from statistics import mean, pstdev, stdev, variance
+
+import pytest
+import torch
+
+from vgg_course import check
+from vgg_course.augmentation import crop, random_crop, rescale, scale_jitter
+
+# --- solutions ---
+
+
+def on_zero(ends):
+    if all(low > 0 for low, high in ends):
+        return "reappears"
+    return "contradicts" if all(high < 0 for low, high in ends) else "cannot tell"
+
+
+def cheapest(ways, budget, affordable=lambda macs, budget: macs <= budget, key=lambda macs, error: (error, macs)):
+    some = [name for name, (macs, _) in ways.items() if affordable(macs, budget)]
+    return min(some, key=lambda name: key(*ways[name]), default=None)
+
+
+def by_pairs(worse, better, t, half=lambda gains, t: t * stdev(gains) / sqrt(len(gains))):
+    gains = [a - b for a, b in zip(worse, better, strict=True)]
+    return mean(gains) - half(gains, t), mean(gains) + half(gains, t)
+
+
+def in_groups(images, smallest, largest, size, generator, draw=None, cut=random_crop):
+    sides = torch.randint(smallest, largest + 1, (len(images),), generator=generator)
+    sides = sides if draw is None else draw(sides)
+    crops = images.new_empty(len(images), 3, size, size)
+    for side in sides.unique().tolist():
+        crops[sides == side] = cut(rescale(images[sides == side], side), size, generator)
+    return crops
+
+
+SOLUTIONS = {
+    check.verdict_on_ordering: on_zero,
+    check.within_budget: cheapest,
+    check.paired_interval: by_pairs,
+    check.batch_jitter: in_groups,
+}
+named = pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
+
+
+@named
+def test_the_solution_passes(checker):
+    verdict = checker(SOLUTIONS[checker])
+    assert verdict, verdict
+
+
+@pytest.mark.parametrize("checker", [check.within_budget, check.paired_interval, check.batch_jitter])
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_it_passes_with_every_seed(checker, seed):
+    verdict = checker(SOLUTIONS[checker], seed)
+    assert verdict, verdict
+
+
+def test_other_right_ways_pass_too():
+    assert check.batch_jitter(scale_jitter)
+    assert check.batch_jitter(lambda *a: in_groups(a[0].float(), *a[1:]))
+    for made in (list, torch.tensor, lambda ends: (torch.tensor(ends[0]), ends[1])):
+        assert check.paired_interval(lambda w, b, t, made=made: made(by_pairs(w, b, t)))
+
+
+# --- mistakes ---
+
+
+def sign_of_the_middle(ends):
+    return "reappears" if sum(map(sum, ends)) > 0 else "contradicts"
+
+
+def any_will_do(ends):
+    return (
+        "reappears"
+        if any(low > 0 for low, _ in ends)
+        else on_zero([max(ends)]) and ("contradicts" if any(high < 0 for _, high in ends) else "cannot tell")
+    )
+
+
+def unpaired(w, b, t):
+    half = t * sqrt((variance(w) + variance(b)) / len(w))
+    return mean(w) - mean(b) - half, mean(w) - mean(b) + half
+
+
+def without_end(images, smallest, largest, size, generator):
+    return in_groups(images, smallest, largest - 1, size, generator)
+
+
+def one_scale(images, smallest, largest, size, generator):
+    side = int(torch.randint(smallest, largest + 1, (), generator=generator))
+    return random_crop(rescale(images, side), size, generator)
+
+
+def grouped_order(images, smallest, largest, size, generator):
+    sides = torch.randint(smallest, largest + 1, (len(images),), generator=generator)
+    return torch.cat([random_crop(rescale(images[sides == s], s), size, generator) for s in sides.unique().tolist()])
+
+
+def middle(images, size, generator):
+    start = (images.shape[2] - size) // 2
+    return images[:, :, start : start + size, start : start + size]
+
+
+def together(images, size, generator):
+    top, left = (int(torch.randint(images.shape[2] - size + 1, (), generator=generator)) for _ in range(2))
+    return images[:, :, top : top + size, left : left + size]
+
+
+def diagonal(images, size, generator):
+    place = torch.randint(images.shape[2] - size + 1, (len(images),), generator=generator)
+    return crop(images, place, place, size)
+
+
+def last_missing(images, size, generator):
+    room = max(1, images.shape[2] - size)
+    top, left = torch.randint(room, (2, len(images)), generator=generator)
+    return crop(images, top, left, size)
+
+
+def stretched(images, smallest, largest, size, generator):
+    out = []
+    for image in images:
+        sides = torch.randint(smallest, largest + 1, (2,), generator=generator).tolist()
+        scaled = torch.nn.functional.interpolate(image[None], sides, mode="bilinear", antialias=True)
+        top, left = (int(torch.randint(side - size + 1, (), generator=generator)) for side in sides)
+        out.append(scaled[:, :, top : top + size, left : left + size])
+    return torch.cat(out)
+
+
+def unseeded(images, smallest, largest, size, generator):
+    return in_groups(images, smallest, largest, size, torch.Generator().manual_seed(int(torch.randint(9999, ()))))
+
+
+def own_seed(images, smallest, largest, size, generator):
+    return in_groups(images, smallest, largest, size, torch.Generator().manual_seed(0))
+
+
+def squeezed(images, smallest, largest, size, generator):
+    return rescale(scale_jitter(images, smallest, largest, size, generator), size + 1)
+
+
+def few(sides):
+    return torch.where(sides < 38, 34, torch.where(sides > 46, 50, 42))
+
+
+MISTAKES = [
+    (check.verdict_on_ordering, sign_of_the_middle, "middles only"),
+    (check.verdict_on_ordering, any_will_do, "not enough: all must"),
+    (check.verdict_on_ordering, lambda ends: on_zero(ends[:1]), "first interval only"),
+    (check.verdict_on_ordering, lambda e: on_zero([(-h, -l) for l, h in e]), "other side's word"),  # noqa: E741
+    (check.verdict_on_ordering, lambda e: "reappears" if on_zero(e)[0] == "r" else "cannot tell", "it contradicts"),
+    (check.verdict_on_ordering, lambda e: "reappears" if on_zero(e)[0] == "r" else "contradicts", "does not contradict"),
+    (
+        check.verdict_on_ordering,
+        lambda e: "reappears" if all(low >= 0 for low, _ in e) else on_zero(e),
+        "Zero at the end",
+    ),
+    (check.verdict_on_ordering, lambda e: "yes", "the words are 'reappears'"),
+    (check.verdict_on_ordering, lambda e: "cannot tell", "not 'reappears'"),
+    (check.verdict_on_ordering, lambda e: 1, "a word is wanted"),
+    (check.verdict_on_ordering, lambda e: e[7], "it raised IndexError"),
+    (check.within_budget, lambda w, b: cheapest(w, 1e9), "do not look at the budget"),
+    (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: m), "the cheapest way"),
+    (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: -m), "the dearest way"),
+    (check.within_budget, lambda w, b: cheapest(w, b, lambda m, b: m < b), "exactly the budget"),
+    (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: (-e, m)), "should be low"),
+    (check.within_budget, lambda w, b: cheapest(w, b, lambda m, b: m > b), "more than the budget"),
+    (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: (e, -m)), "take the cheaper"),
+    (check.within_budget, lambda w, b: 3, "a word is wanted"),
+    (check.within_budget, lambda w, b: None, "not 'both'"),
+    (
+        check.within_budget,
+        lambda w, b: min((n for n in w if w[n][0] <= b), key=lambda n: (w[n][1], w[n][0])),
+        "it raised ValueError",
+    ),
+    (check.paired_interval, unpaired, "no pairs"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * stdev(g)), "left out the root"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * stdev(g) / len(g)), "not by the number"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: stdev(g) / sqrt(len(g))), "t is missing"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 1.96 * stdev(g) / sqrt(len(g))), "in place of t"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 2 * stdev(g) / sqrt(len(g))), "in place of t"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * pstdev(g) / sqrt(len(g))), "n - 1"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * variance(g) / sqrt(len(g))), "take the spread"),
+    (check.paired_interval, lambda w, b, t: by_pairs(b, w, t), "sign is turned"),
+    (check.paired_interval, lambda *a: by_pairs(*a)[::-1], "low first"),
+    (check.paired_interval, lambda w, b, t: (mean(w) - mean(b), by_pairs(w, b, t)[1] - mean(w) + mean(b)), "half width"),
+    (check.paired_interval, lambda *a: by_pairs(*a)[0], "two numbers are wanted"),
+    (check.paired_interval, lambda *a: (1.0, 2.0), "is right"),
+    (check.paired_interval, lambda *a: (float("nan"), 2.0), "is right"),
+    (check.batch_jitter, without_end, "leaves its end out"),
+    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a + 1, b, s, g), "smallest side, 34, never"),
+    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a - 2, b, s, g), "34 to 50 are wanted"),
+    (check.batch_jitter, one_scale, "the same scale"),
+    (check.batch_jitter, lambda x, a, b, s, g: random_crop(x, s, g), "no rescaling"),
+    (check.batch_jitter, grouped_order, "another order"),
+    (check.batch_jitter, lambda *a: in_groups(*a, cut=middle), "from the middle"),
+    (check.batch_jitter, lambda *a: in_groups(*a, cut=lambda x, s, g: x[:, :, :s, :s]), "upper left corner"),
+    (check.batch_jitter, lambda *a: in_groups(*a, cut=together), "cut at the same place"),
+    (check.batch_jitter, lambda *a: in_groups(*a, cut=diagonal), "on the diagonal"),
+    (check.batch_jitter, lambda *a: in_groups(*a, cut=last_missing), "never reached"),
+    (check.batch_jitter, lambda *a: in_groups(*a, draw=few), "only 3 different"),
+    (check.batch_jitter, stretched, "different factors"),
+    (check.batch_jitter, unseeded, "the same generator"),
+    (check.batch_jitter, own_seed, "another generator"),
+    (check.batch_jitter, squeezed, r"\(160, 3, 25, 25\); a batch"),
+    (check.batch_jitter, lambda x, a, b, s, g: torch.full((160, 3, s, s), float("nan")), "not finite"),
+    (check.batch_jitter, lambda *a: in_groups(*a)[[0] * 160], "twice there"),
+    (check.batch_jitter, lambda x, *a: [in_groups(x, *a)], "returned list"),
+    (check.batch_jitter, lambda x, *a: print(end=""), "returned None"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
+def test_a_usual_mistake_is_caught_and_named(checker, attempt, words):
+    verdict = checker(attempt)
+    assert verdict.status == "wrong"
+    assert re.search(words, verdict.message), verdict.message
+
+
+@named
+def test_a_stub_is_not_attempted(checker):
+    def stub(*_):
+        raise NotImplementedError
+
+    assert checker(stub).status == "not attempted"
+
+
+@named
+@pytest.mark.parametrize(
+    "answer", [float("nan"), "?", [], {}, object(), torch.zeros(0), torch.ones(160, 3, 24, 24), (1, None)]
+)
+def test_no_answer_breaks_a_checker(checker, answer):
+    assert checker(lambda *_: answer).status == "wrong"
+    assert checker(answer).status == "wrong"
