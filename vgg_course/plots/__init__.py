@@ -30,6 +30,7 @@ from vgg_course.plots.reading import (
     headline_errors,
     submission_grid,
 )
+from vgg_course.plots.repeating import errors_by_training, orderings
 from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds, speed_ups, step_times
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
@@ -71,6 +72,7 @@ __all__ = [
     "error_by_side",
     "error_parts",
     "errors_by_configuration",
+    "errors_by_training",
     "fit_and_test",
     "fused_errors",
     "gain_lines",
@@ -91,6 +93,7 @@ __all__ = [
     "module_map",
     "one_gradient_back",
     "one_output_value",
+    "orderings",
     "overlap_by_shift",
     "overlapping_windows",
     "picked_epochs",
