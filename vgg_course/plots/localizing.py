@@ -56,7 +56,7 @@ def overlap_by_shift(sides: Sequence[int], furthest: int, least: float = 0.5) ->
         ax.plot(shifts, shares, color=look["color"], linestyle=look["linestyle"], marker=look["marker"], markevery=20)
         ax.annotate(f"{side} pixels", (shifts[-1], shares[-1]), (6, 0), textcoords="offset points", va="center")
     ax.axhline(least, color=palette.TEXT, linestyle="--", linewidth=1)
-    ax.text(0, least, "above this line a box is right", va="bottom", fontsize=8)
+    ax.text(furthest / 2, least, "above this line a box is right", va="bottom", fontsize=8)
     ax.set(xlabel="shift, pixels", ylabel="IoU", xlim=(0, furthest), ylim=(0, 1.02))
     return ax
 
@@ -73,38 +73,46 @@ def boxes_on_pictures(
     """Pictures ``(N, 3, H, W)``, uint8, with boxes (corners) drawn on them; returns the first axes.
 
     Args:
-        boxes: by kind, for each picture one box ``(4,)`` or several ``(n, 4)``; up to three kinds, told apart by their lines:
-            the first solid, the second dashed, the third dotted.
+        boxes: by kind, for each picture one box ``(4,)`` or several ``(n, 4)``, or none; up to three kinds, told apart by
+            their lines: the first solid, the second dashed, the third dotted. All pictures get room for all boxes.
         titles: one a picture.
         windows: boxes to draw as thin frames on every picture: where a net looked.
     """
     rows, across = -(-len(images) // columns), min(columns, len(images))
-    side = min(1.55, 9.3 / across)
+    found = {name: [_several(one) for one in some] for name, some in boxes.items()}
+    every = [box for some in found.values() for one in some for box in one] + [tuple(box) for box in windows]
+    height, width = images.shape[2:]
+    left, top = (min([0, *(box[i] - 1 for box in every)]) for i in (0, 1))
+    right, bottom = (max([end, *(box[i] + 1 for box in every)]) for i, end in ((2, width), (3, height)))
+    side = min(2.6 * max(1, width / height), 9.3 / across)
     lines = max((title.count("\n") + 1 for title in titles), default=0)
-    figure, axes = plt.subplots(
-        rows, across, figsize=(side * across, (side + 0.17 * lines) * rows + 0.3), squeeze=False
-    )
+    tall = side * (bottom - top) / (right - left) + 0.17 * lines
+    figure, axes = plt.subplots(rows, across, figsize=(side * across, tall * rows + 0.3), squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
     colors = ("white", palette.POOL, palette.CONVOLUTION)
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        height, width = image.shape[1:]
         ax.imshow(image.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
         for window in windows:
             _frame(ax, window, "black", "-", 0.6)
-        for some, color, line in zip(boxes.values(), colors, LINES, strict=False):
-            found = some[i].tolist() if hasattr(some[i], "tolist") else some[i]
-            for box in found if isinstance(found[0], Sequence) else [found]:
-                _frame(ax, box, "black", "-", 3.2)  # seen on any picture
-                _frame(ax, box, color, line, 1.7)
+        for some, color, line in zip(found.values(), colors, LINES, strict=False):
+            width_of_line = 1.5 if len(some[i]) < 5 else 0.9
+            for box in some[i]:
+                _frame(ax, box, "black", "-", 1.9 * width_of_line)  # seen on any picture
+                _frame(ax, box, color, line, width_of_line)
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
         if titles:
             ax.set_title(titles[i], fontsize=8, loc="center", pad=3)
-    key = "   ".join(
-        f"{name}: {kind}" for name, kind in zip(boxes, ("solid", "dashed", "dotted"), strict=False) if len(boxes) > 1
-    )
-    if key:
+    key = "   ".join(f"{name}: {kind}" for name, kind in zip(boxes, ("solid", "dashed", "dotted"), strict=False))
+    if len(boxes) > 1:
         figure.suptitle(key, x=0.01, ha="left", fontsize=9, color=palette.TEXT)
     return axes[0, 0]
+
+
+def _several(boxes) -> list[list[float]]:
+    """One box, several or none, as a list."""
+    found = boxes.tolist() if hasattr(boxes, "tolist") else list(boxes)
+    return found if not found or isinstance(found[0], Sequence) else [found]
 
 
 def _frame(ax: Axes, box: Sequence[float], color: str, line: str, width: float) -> None:
