@@ -1,33 +1,50 @@
-"""Views to play with: what a value sees, what a network costs, how a convolution makes one number.
+"""Views to play with: what a value sees, what a network costs, how a convolution makes one number, what a trained net computes.
 
 Each function returns an :class:`Explorer`, which shows itself in Jupyter, in Colab and in the static book. It is one
 piece of HTML that holds all it needs: no network, no kernel behind it, no other explorer on the page. The arithmetic is
 in ``vgg.js``, which follows :mod:`vgg_course.configuration`, :mod:`vgg_course.accounting` and
 :mod:`vgg_course.receptive_field` word for word; a test in a real browser holds the two together.
 
-Needs the standard library only.
+Needs the standard library only; :func:`features` is handed a net of torch and images, and takes their bytes.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from math import isfinite, prod
+from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from vgg_course import palette
 from vgg_course.accounting import PRECISIONS
-from vgg_course.configuration import TABLE_1, Configuration, ConfigurationError, as_configuration
+from vgg_course.configuration import (
+    TABLE_1,
+    Configuration,
+    ConfigurationError,
+    Conv,
+    LocalResponseNorm,
+    as_configuration,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 ROLES = ("CONVOLUTION", "POOL", "FULLY_CONNECTED", "NORMALIZATION", "CONTEXT", "HIGHLIGHT")
+MOST_PARAMETERS = 4_000_000  # 16 MB of float32, 21 MB of text: more than that is no page
+MOST_IMAGES = 60
 
 
 @dataclass(frozen=True)
 class Explorer:
     """One view with the state that it opens in.
 
-    ``view`` is receptive_field, cost or convolution, and ``options`` is JSON: what the view's script is started with.
+    ``view`` is receptive_field, cost, convolution or features, and ``options`` is JSON: what the view's script is started
+    with.
     """
 
     view: str
@@ -138,3 +155,107 @@ def convolution(kernel: int = 3, stride: int = 1, padding: int = 1) -> Explorer:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from {least} to {most}.")
     return _explorer("convolution", kernel=kernel, stride=stride, padding=padding)
+
+
+class Scale(Protocol):
+    """What a net must know of the images that it learned from: a trained net's card and a Dataset both do."""
+
+    classes: Sequence[str]
+    mean: Iterable[float]
+    std: Iterable[float]
+
+
+def features(
+    net: nn.Module, scale: Scale, images: Tensor, labels: Iterable[int] | None = None, note: str = ""
+) -> Explorer:
+    """Every feature map of every layer, computed in the page; point at a value, change a filter, bring your own image.
+
+    The net goes into the page in float32, bit by bit: 5 MB of text for the small VGG that the course ships::
+
+        explorers.features(trained.load("small_vgg"), trained.card("small_vgg"), data.test.images[:12])
+
+    Args:
+        net: a :class:`vgg_course.model.VGG`. It is shown as it computes in eval mode.
+        scale: has ``classes`` in the order of the logits, and ``mean`` and ``std`` of each color, where 255 is 1.
+        images: uint8 ``(N, C, H, W)``, of the size that the net takes; 1 to 60. The reader can add more.
+        labels: the class of each image, as its place in ``scale.classes``.
+        note: what must be said of the images, as ``data.note`` for drawn ones.
+
+    Raises:
+        ConfigurationError: the net, the scale, the images or the labels cannot be shown.
+    """
+    configuration = getattr(net, "configuration", None)
+    if not isinstance(configuration, Configuration) or not hasattr(net, "classifier"):
+        raise ConfigurationError(
+            f"net is {type(net).__name__}; give a VGG of vgg_course.model: it knows its configuration."
+        )
+    if configuration.in_channels not in (1, 3):
+        raise ConfigurationError(
+            f"net takes images of {configuration.in_channels} channels; the page shows gray or color."
+        )
+    weights = _weights(net, configuration)
+    classes = [str(name) for name in scale.classes]
+    mean, std = ([float(value) for value in part] for part in (scale.mean, scale.std))
+    if len(classes) != configuration.classes:
+        raise ConfigurationError(
+            f"scale has the classes {', '.join(classes)}; the net has {configuration.classes} logits."
+        )
+    if len(mean) != configuration.in_channels or len(std) != len(mean) or not all(value > 0 for value in std):
+        raise ConfigurationError(
+            f"scale has mean {mean} and std {std}; each needs {configuration.in_channels} numbers, those of std above 0."
+        )
+    shape, wanted = tuple(images.shape), configuration.input_shape
+    if str(images.dtype) != "torch.uint8" or len(shape) != 4 or shape[1:] != wanted or not 1 <= shape[0] <= MOST_IMAGES:
+        raise ConfigurationError(
+            f"images are {images.dtype} {shape}; give 1 to {MOST_IMAGES} as torch.uint8, (N, {', '.join(map(str, wanted))}): "
+            "the net was built for this size."
+        )
+    if labels is not None:
+        labels = [int(label) for label in labels]
+        if len(labels) != shape[0] or not all(0 <= label < len(classes) for label in labels):
+            raise ConfigurationError(f"labels are {labels}; give one from 0 to {len(classes) - 1} for each image.")
+    return _explorer(
+        "features",
+        layers=configuration.notation(),
+        inputSize=configuration.input_size,
+        inChannels=configuration.in_channels,
+        batchNorm=configuration.batch_norm,
+        classes=classes,
+        mean=mean,
+        std=std,
+        weights=b64encode(weights).decode(),
+        images=b64encode(bytes(images.detach().cpu().contiguous().numpy())).decode(),
+        labels=labels,
+        note=note,
+    )
+
+
+def _weights(net: nn.Module, configuration: Configuration) -> bytes:
+    """All the net computes with, layer by layer, in little-endian float32: weight (out, in, k, k), bias, and with batch
+    norm its mean, deviation, scale and shift."""
+    parameters = sum(prod(value.shape) for value in net.parameters())
+    if parameters > MOST_PARAMETERS:
+        raise ConfigurationError(
+            f"net has {parameters:,} parameters; a page carries up to {MOST_PARAMETERS:,}. Take a narrower one, as "
+            "vgg('D', input_size=32, classes=3, hidden=(), width=1/4)."
+        )
+    norms = iter(_norms(net))
+    parts: list[Tensor] = []
+    for layer in configuration:
+        if isinstance(layer.spec, LocalResponseNorm):
+            raise ConfigurationError(f"net has {layer.name}; the page does not compute local response normalization.")
+        module = net.layers[layer.name]
+        if hasattr(module, "weight"):
+            parts += [module.weight, module.bias]
+        if configuration.batch_norm and isinstance(layer.spec, Conv):
+            norm = next(norms)
+            parts += [norm.running_mean, (norm.running_var + norm.eps).sqrt(), norm.weight, norm.bias]
+    packed = b"".join(part.detach().cpu().float().contiguous().numpy().astype("<f4").tobytes() for part in parts)
+    if not all(isfinite(float(part.detach().sum())) for part in parts):
+        raise ConfigurationError("net has weights that are no finite numbers; the training that made it has run away.")
+    return packed
+
+
+def _norms(net: nn.Module) -> list[nn.Module]:
+    """The batch norms, in order: each stands behind its convolution."""
+    return [module for module in net.features if hasattr(module, "running_mean")]

@@ -1,4 +1,4 @@
-// What the three views share: a place of their own in the page, numbers as words, and pointing at a cell of a grid.
+// What the views share: a place of their own in the page, numbers as words, and pointing at a cell of a grid.
 
 // Fill every element of this id that is still empty. Each gets a shadow root: no style and no id leaks in or out.
 function mount(id, view) {
@@ -95,12 +95,13 @@ function attempt(change, place, fields = []) {
 
 // --- pointing at a cell ---
 
-// Let the reader choose a cell of the square grid that `svg` shows. Pointing shows a cell for as long as the pointer is
-// there; a click, a tap or an arrow key chooses it.
-//   size(): cells along one side.  place(x, y): the [row, column] at a fraction of the drawing's width and height.
-//   chosen(): the [row, column] now.  show(row, column, kept)
-function pickable(svg, { size, place, chosen, show }) {
-  const inside = (index) => Math.min(Math.max(index, 0), size() - 1);
+// Let the reader choose a cell of the grid that `svg` shows. Pointing shows a cell for as long as the pointer is there; a
+// click, a tap or an arrow key chooses it.
+//   size(): cells along one side, or [rows, columns].  place(x, y): the [row, column] at a fraction of the drawing's width
+//   and height.  chosen(): the [row, column] now.  show(row, column, kept).  far(): cells of a step with Shift.
+function pickable(svg, { size, place, chosen, show, far: leap = () => 8 }) {
+  const sides = () => [size(), size()].flat(); // [rows, columns, ...]
+  const inside = (index, axis) => Math.min(Math.max(index, 0), sides()[axis] - 1);
   const under = (event) => {
     const box = svg.getBoundingClientRect();
     return place((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height).map(inside);
@@ -111,13 +112,13 @@ function pickable(svg, { size, place, chosen, show }) {
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   svg.addEventListener("keydown", (event) => {
     let [row, column] = chosen();
-    const far = event.shiftKey ? 8 : 1;
+    const far = event.shiftKey ? leap() : 1;
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in steps) [row, column] = [row + far * steps[event.key][0], column + far * steps[event.key][1]];
     else if (event.key === "Home") [row, column] = [0, 0];
-    else if (event.key === "End") [row, column] = [size() - 1, size() - 1];
+    else if (event.key === "End") [row, column] = sides().map((side) => side - 1);
     else return;
     event.preventDefault();
-    show(inside(row), inside(column), true);
+    show(inside(row, 0), inside(column, 1), true);
   });
 }

@@ -294,3 +294,125 @@ function convolve(image, kernel, stride, padding) {
     }),
   );
 }
+
+// --- a trained net, run: plain numbers in Float32Arrays; sums are kept in double precision and rounded once a value ---
+
+// What each layer computes with, as views into one array. Their order is that of explorers._weights in Python. A
+// fully-connected layer is a convolution whose window is as large as what reaches it.
+function unpack(net, numbers) {
+  let from = 0;
+  const take = (length) => numbers.subarray(from, (from += length));
+  const last = net.layers.length - 1;
+  return net.layers.map(({ name, spec, inputShape, outputShape }, index) => {
+    const [inChannels, size] = inputShape.length === 3 ? inputShape.map(Number) : [Number(inputShape[0]), 1];
+    const [outChannels, grid] = outputShape.length === 3 ? outputShape.map(Number) : [Number(outputShape[0]), 1];
+    const part = { name, kind: spec.kind, inChannels, size, outChannels, grid };
+    const window = spec.kind === "linear" ? [BigInt(size), 1n, 0n] : [spec.kernel, spec.stride, spec.padding];
+    [part.kernel, part.stride, part.padding] = window.map(Number);
+    if (spec.kind === "pool") return part;
+    part.weight = take(outChannels * inChannels * part.kernel ** 2);
+    part.bias = take(outChannels);
+    if (spec.kind === "conv" && net.batchNorm)
+      part.norm = Object.fromEntries(["mean", "deviation", "scale", "shift"].map((key) => [key, take(outChannels)]));
+    part.relu = spec.kind === "conv" || index !== last; // not behind the logits
+    return part;
+  });
+}
+
+// The values of some channels in the window behind one place, channel by channel and line by line, `outside` in the
+// padding: one row of what is called im2col. They go into `values`, from `to` on.
+function windowInto(values, to, part, input, row, column, first, end, outside) {
+  const { size, kernel } = part;
+  const [top, left] = [row * part.stride - part.padding, column * part.stride - part.padding];
+  for (let channel = first; channel < end; channel++)
+    for (let y = top; y < top + kernel; y++)
+      for (let x = left; x < left + kernel; x++)
+        values[to++] = y >= 0 && x >= 0 && y < size && x < size ? input[(channel * size + y) * size + x] : outside;
+  return values;
+}
+
+function windowAt(part, input, row, column, { first = 0, channels = part.inChannels, outside = 0 } = {}) {
+  const values = new Float64Array(channels * part.kernel ** 2);
+  return windowInto(values, 0, part, input, row, column, first, first + channels, outside);
+}
+
+// The sum of products, made into the layer's value: bias, batch norm, ReLU. Every step, for who wants to see them.
+function finish(part, channel, sum) {
+  const { bias, norm, relu } = part;
+  const biased = sum + bias[channel];
+  const normed = norm
+    ? ((biased - norm.mean[channel]) / norm.deviation[channel]) * norm.scale[channel] + norm.shift[channel]
+    : biased;
+  return { biased, normed, value: relu && normed < 0 ? 0 : normed };
+}
+
+// One layer's values from those of the layer before it, channel by channel, line by line.
+function runLayer(part, input) {
+  const { outChannels, grid } = part;
+  const places = grid * grid;
+  const output = new Float32Array(outChannels * places);
+  if (part.kind === "pool") {
+    const window = new Float64Array(part.kernel ** 2);
+    for (let channel = 0, i = 0; channel < outChannels; channel++)
+      for (let place = 0; place < places; place++)
+        output[i++] = largest(windowInto(window, 0, part, input, Math.floor(place / grid), place % grid, channel, channel + 1, -Infinity));
+    return output;
+  }
+  const length = part.inChannels * part.kernel ** 2;
+  const windows = new Float64Array(length * 4 * Math.ceil(places / 4));
+  for (let place = 0; place < places; place++)
+    windowInto(windows, place * length, part, input, Math.floor(place / grid), place % grid, 0, part.inChannels, 0);
+  const sums = new Float64Array(4);
+  for (let channel = 0; channel < outChannels; channel++) {
+    const filter = Float64Array.from(part.weight.subarray(channel * length, (channel + 1) * length));
+    for (let place = 0; place < places; place += 4) {
+      fourSums(filter, windows, place * length, sums);
+      for (let i = 0; i < 4 && place + i < places; i++) output[channel * places + place + i] = finish(part, channel, sums[i]).value;
+    }
+  }
+  return output;
+}
+
+function largest(values) {
+  let most = values[0];
+  for (let i = 1; i < values.length; i++) most = Math.max(most, values[i]);
+  return most;
+}
+
+// A filter times four windows. Four sums at once: a processor need not wait for one addition to begin the next.
+function fourSums(filter, windows, start, sums) {
+  const length = filter.length;
+  let a = 0.0, b = 0.0, c = 0.0, d = 0.0;
+  for (let i = 0; i < length; i++) {
+    const weight = filter[i];
+    const at = start + i;
+    a += weight * windows[at];
+    b += weight * windows[at + length];
+    c += weight * windows[at + 2 * length];
+    d += weight * windows[at + 3 * length];
+  }
+  sums[0] = a;
+  sums[1] = b;
+  sums[2] = c;
+  sums[3] = d;
+}
+
+const poolWindow = (part, input, channel, row, column) =>
+  windowAt(part, input, row, column, { outside: -Infinity, first: channel, channels: 1 });
+
+// What each input channel adds to the sum of one value.
+function contributions(part, input, channel, row, column) {
+  const window = windowAt(part, input, row, column);
+  const each = part.kernel ** 2;
+  const sums = new Float64Array(part.inChannels);
+  window.forEach((value, i) => (sums[Math.floor(i / each)] += value * part.weight[channel * window.length + i]));
+  return sums;
+}
+
+// Probabilities from logits.
+function softmax(logits) {
+  const top = Math.max(...logits);
+  const powers = [...logits].map((logit) => Math.exp(logit - top));
+  const all = powers.reduce((a, b) => a + b);
+  return powers.map((power) => power / all);
+}
