@@ -13,8 +13,9 @@ epoch has and by the epochs it took to the accuracy of the race (all of them, if
     full      as wide as the published net (the same 14,724,675 parameters), three epochs of SGD, to the best that the
               baseline reached
 
-The quick and the thorough race have five seeds, the full one three. A run of ours is counted whole, from the first weight to the last step, on all 15,000 training images. Its net looks at
-the test images once. What is reported is the mean of the seeds after the last epoch, and the ratio of the means.
+The quick and the thorough race have five seeds, the full one three. A run of ours is counted whole, from the first weight
+to the last step, on all 15,000 training images. Its net looks at the test images once. What is reported is the mean of the
+seeds after the last epoch, and the ratio of the means.
 
 Writes book/results/speed.json.
 """
