@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from exploring import Shown
 from playwright.sync_api import Error, sync_playwright
 
 from tools.project import HTML, pages
@@ -96,3 +97,19 @@ def open_page(browser):
 @pytest.fixture(scope="session", params=pages())
 def page(request, open_page):
     return open_page(request.param)
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Open explorers; in the end nothing was asked of the network and the console is quiet."""
+    opened = []
+
+    def show(*shown, **options):
+        opened.append(Shown(browser, tmp_path / f"{len(opened)}.html", *shown, **options))
+        return opened[-1]
+
+    yield show
+    for each in opened:
+        each.context.close()
+        assert each.outside == []
+        assert each.complaints == []

@@ -4,67 +4,17 @@ import random
 import re
 from itertools import chain
 from math import prod
+from types import SimpleNamespace
 
 import pytest
 import torch
+from exploring import ROOT
 
 from vgg_course import explorers
 from vgg_course.accounting import PRECISIONS, activation_memory, ledger, saved_for_backward
 from vgg_course.configuration import CONFIGURATIONS, Configuration, ConfigurationError
+from vgg_course.model import vgg
 from vgg_course.receptive_field import receptive_field
-
-# Like the book's: the theme is an attribute, and the page sets the color of the text.
-PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>explorers</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
-html {{ background: #fff; color: #222832; font-family: sans-serif }}
-html[data-theme=dark] {{ background: #14181e; color: #ced6dd }} body {{ margin: 8px }}
-</style></head><body>{body}</body></html>"""
-ROOT = "document.querySelector('.vgg-explorer').shadowRoot"
-
-
-class Shown:
-    """Explorers on a page of their own, with what the page asked for and complained about."""
-
-    def __init__(self, browser, path, *shown, theme="light", body="{}", **options):
-        path.write_text(PAGE.format(theme=theme, body=body.format("".join(e.html() for e in shown))), encoding="utf-8")
-        self.outside, self.complaints = [], []
-        self.context = browser.new_context(**options)
-        self.tab = self.context.new_page()
-        self.tab.route("**/*", self.guard)
-        self.tab.on("console", lambda message: self.complaints.append(message.text))
-        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.goto(path.as_uri())
-
-    def guard(self, route):
-        if route.request.url.startswith(("file:", "about:")):
-            return route.continue_()
-        self.outside.append(route.request.url)
-        return route.abort()
-
-    def js(self, script, *arguments):
-        return self.tab.evaluate(script.replace("ROOT", ROOT), *arguments)
-
-    def text(self, selector):
-        return self.tab.locator(selector).inner_text()
-
-    def number(self, selector):
-        return int(self.tab.locator(f"{selector} data").get_attribute("value"))
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    """Open explorers; in the end nothing was asked of the network and the console is quiet."""
-    opened = []
-
-    def show(*shown, **options):
-        opened.append(Shown(browser, tmp_path / f"{len(opened)}.html", *shown, **options))
-        return opened[-1]
-
-    yield show
-    for each in opened:
-        each.context.close()
-        assert each.outside == []
-        assert each.complaints == []
 
 
 def random_words(draw, size):
@@ -532,9 +482,23 @@ def test_the_output_is_walked_by_keyboard_and_touch(show):
     assert shown.text("#says").startswith("Row 0, column 7")
 
 
-# --- all three ---
+# --- all of them ---
 
-ALL = {"receptive_field": explorers.receptive_field, "cost": explorers.cost, "convolution": explorers.convolution}
+
+def features():
+    """The feature explorer with a net that nobody trained: its own tests are in test_feature_explorer.py."""
+    generator = torch.Generator().manual_seed(0)
+    net = vgg("D", width=1 / 16, input_size=32, classes=3, hidden=(), batch_norm=True, generator=generator)
+    images = torch.randint(256, (2, 3, 32, 32), dtype=torch.uint8, generator=generator)
+    return explorers.features(net, SimpleNamespace(classes=["a", "b", "c"], mean=[0.5] * 3, std=[0.25] * 3), images)
+
+
+ALL = {
+    "receptive_field": explorers.receptive_field,
+    "cost": explorers.cost,
+    "convolution": explorers.convolution,
+    "features": features,
+}
 
 
 def test_several_on_one_page_and_one_twice_do_not_disturb_each_other(show):
@@ -542,7 +506,7 @@ def test_several_on_one_page_and_one_twice_do_not_disturb_each_other(show):
     parts = shown.js(
         "() => [...document.querySelectorAll('.vgg-explorer')].map((e) => e.shadowRoot.textContent.length)"
     )
-    assert len(parts) == 5
+    assert len(parts) == 6
     assert min(parts) > 500
     totals = shown.tab.locator("#total-parameters data")
     assert [int(totals.nth(i).get_attribute("value")) for i in range(3)] == [

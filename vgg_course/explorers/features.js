@@ -19,7 +19,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
   let at = { layer: 1, channel: 0, row: 0, column: 0 }; // the chosen value
   let now = at; // the one that is shown: pointing changes it
   let from = 0; // the input channel whose weights stand in the table
-  let keptFrom = null; // the one that belongs to the chosen value; null until one is picked
+  let picked = null; // the one that the reader picked or changed; until then it is the one that adds most
   let changed = false; // whether any weight differs from the shipped net's
   let brush = [n >> 1, n >> 1]; // [row, column], for who draws by keyboard
 
@@ -226,7 +226,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     at = { layer, channel: Math.min(at.channel, channelsOf(layer) - 1), row: move(at.row), column: move(at.column) };
     if (layer > 0) at.channel = busiest(layer);
     tiles[layer].querySelector("input").checked = true;
-    keptFrom = null;
+    picked = null;
     show(at, true);
   }
 
@@ -336,20 +336,20 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
   // --- one value ---
 
   // Four figures, and a minus that can be seen.
-  const words = (value) => String(Number(value.toPrecision(4))).replace("-", "−");
+  const words = (value) => String(Number(value.toPrecision(4))).replaceAll("-", "−");
   const signed = (value) => (value < 0 ? "− " : "+ ") + words(Math.abs(value));
 
   function show(value, kept) {
     const sameFilter = value.layer === at.layer && value.channel === at.channel;
     now = value;
-    if (kept && !sameFilter) keptFrom = null;
+    if (kept && !sameFilter) picked = null;
     if (kept) {
       at = value;
       drawAtlas();
       drawScale();
       describeLayer();
     }
-    from = kept || sameFilter ? (keptFrom ??= strongest()) : strongest();
+    from = (sameFilter ? picked : null) ?? strongest();
     drawAtlasMarks();
     drawMap();
     drawImage();
@@ -440,7 +440,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     const part = parts[now.layer - 1];
     if (!part?.weight) return 0;
     const sums = contributions(part, values[now.layer - 1], now.channel, now.row, now.column).map(Math.abs);
-    return sums.indexOf(topOf(sums));
+    return Math.max(sums.indexOf(topOf(sums)), 0); // none, if they are no numbers
   }
 
   function explain() {
@@ -500,7 +500,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     const top = topOf(finite(values));
     place.style.setProperty("--cells", columns);
     place.replaceChildren(...[...values].map((value) => {
-      const cell = make("span", { class: marked(value) ? "largest" : null }, Number.isFinite(value) ? String(brief(value)).replace("-", "−") : "–");
+      const cell = make("span", { class: marked(value) ? "largest" : null }, Number.isFinite(value) ? String(brief(value)).replaceAll("-", "−") : "–");
       tint(cell, value, top);
       return cell;
     }));
@@ -543,14 +543,21 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
 
   // --- changing a filter ---
 
+  // What is changed is what is shown, and from then on it is the chosen one.
+  function pin() {
+    at = now;
+    picked = from;
+  }
+
   // The weights that are meant, in `numbers` and in `shipped` alike.
   function meant() {
+    pin();
     const { layer, channel } = at;
     const [part, first] = [parts[layer - 1], original[layer - 1]];
     const each = part.kernel ** 2;
     const all = part.inChannels * each;
     const whole = root.querySelector("[name=target]:checked").value === "filter";
-    const begin = channel * all + (whole ? 0 : keptFrom * each);
+    const begin = channel * all + (whole ? 0 : from * each);
     const end = begin + (whole ? all : each);
     return { k: part.kernel, weights: part.weight.subarray(begin, end), first: first.weight.subarray(begin, end) };
   }
@@ -577,8 +584,9 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     input.removeAttribute("aria-invalid");
     complain("");
     input.dataset.typing = "yes";
+    pin();
     const { weight, kernel, inChannels } = parts[at.layer - 1];
-    weight[(at.channel * inChannels + keptFrom) * kernel ** 2 + i] = value;
+    weight[(at.channel * inChannels + from) * kernel ** 2 + i] = value;
     afterChange();
     delete input.dataset.typing;
   }
@@ -667,10 +675,10 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
 
   pickable($("bars"), {
     size: () => [1, at.layer ? parts[at.layer - 1].inChannels : 1],
-    chosen: () => [0, keptFrom],
+    chosen: () => [0, from],
     show: (row, channel, kept) => {
       if (!kept) return;
-      from = keptFrom = channel;
+      from = picked = channel;
       explain();
     },
     place: (x) => [0, Math.floor(x * parts[at.layer - 1].inChannels)],
