@@ -96,5 +96,5 @@ def orderings(comparisons: Mapping[str, Mapping]) -> Axes:
 
 
 def _broken(claim: str) -> str:
-    """In two lines, at the comma."""
-    return claim.replace(", ", ",\n", 1)
+    """In two lines, at the last comma."""
+    return ",\n".join(claim.rsplit(", ", 1))
