@@ -271,8 +271,15 @@ def edit(shown, target, button):
 EDITS = {
     "zero": lambda w: w * 0,
     "negate": lambda w: -w,
-    "mirror": lambda w: w.flip(-1) if w.ndim > 1 else w,
+    "flip": lambda w: w.flip(-1) if w.ndim > 1 else w,
 }
+
+
+def as_python_says(shown):
+    """The shipped net, changed by the lines of Python that the explorer shows."""
+    net = trained.load("small_vgg")
+    exec(shown.js("() => ROOT.getElementById('code').textContent"), {"net": net, "torch": torch})
+    return net
 
 
 @pytest.mark.parametrize("layer", ["conv1_1", "conv3_2", "fc6"])
@@ -292,8 +299,9 @@ def test_a_changed_filter_changes_what_it_changes_in_pytorch(shown, layer):
         part = weight[channel, 1:2] if target == "slice" else weight[channel]
         part.copy_(EDITS[button](part))
         compare(shown, outputs(net, x))
+        assert torch.equal(as_python_says(shown).layers[layer].weight, net.layers[layer].weight)
         differs = not torch.equal(weight, shipped()[0].layers[layer].weight)
-        assert differs or (button, layer) == ("mirror", "fc6")  # one weight is its own mirror image
+        assert differs or (button, layer) == ("flip", "fc6")  # one weight has no other side
         was = shown.js(
             "() => [...ROOT.querySelectorAll('#answer small')].map((e) => parseFloat(e.textContent.slice(4)))"
         )
@@ -322,6 +330,8 @@ def test_weights_are_typed_and_everything_is_restored(shown):
         assert shown.text("#changed") == f"{count} weights differ from the net as it was trained."
     x = card.normalize(images[:1])
     compare(shown, outputs(net, x))
+    said = as_python_says(shown).state_dict()
+    assert all(torch.equal(value, said[name]) for name, value in net.state_dict().items())
     marked = shown.js("() => [...ROOT.querySelectorAll('.tile.changed')].map((e) => e.textContent)")
     assert marked == ["conv1_2", "conv2_2", "conv5_1"]
     shown.tab.get_by_role("button", name="Restore the net").click()

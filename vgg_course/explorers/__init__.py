@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
@@ -185,7 +185,7 @@ def features(
         ConfigurationError: the net, the scale, the images or the labels cannot be shown.
     """
     configuration = getattr(net, "configuration", None)
-    if not isinstance(configuration, Configuration) or not hasattr(net, "classifier"):
+    if not isinstance(configuration, Configuration) or not hasattr(net, "layers"):
         raise ConfigurationError(
             f"net is {type(net).__name__}; give a VGG of vgg_course.model: it knows its configuration."
         )
@@ -250,10 +250,9 @@ def _weights(net: nn.Module, configuration: Configuration) -> bytes:
         if configuration.batch_norm and isinstance(layer.spec, Conv):
             norm = next(norms)
             parts += [norm.running_mean, (norm.running_var + norm.eps).sqrt(), norm.weight, norm.bias]
-    packed = b"".join(part.detach().cpu().float().contiguous().numpy().astype("<f4").tobytes() for part in parts)
-    if not all(isfinite(float(part.detach().sum())) for part in parts):
+    if not all(part.isfinite().all() for part in parts):
         raise ConfigurationError("net has weights that are no finite numbers; the training that made it has run away.")
-    return packed
+    return b"".join(part.detach().cpu().float().contiguous().numpy().astype("<f4").tobytes() for part in parts)
 
 
 def _norms(net: nn.Module) -> list[nn.Module]:

@@ -25,7 +25,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
 
   const channelsOf = (layer) => (layer === 0 ? inChannels : parts[layer - 1].outChannels);
   const gridOf = (layer) => (layer === 0 ? n : parts[layer - 1].grid);
-  const isSigned = (layer) => layer === 0 || (parts[layer - 1].kind !== "pool" && !parts[layer - 1].relu);
+  const isSigned = (layer) => layer === 0 || (parts[layer - 1].kind === "pool" ? isSigned(layer - 1) : !parts[layer - 1].relu);
   const valueAt = ({ layer, channel, row, column }) => values[layer][(channel * gridOf(layer) + row) * gridOf(layer) + column];
   const isAnswer = (layer) => layer === parts.length;
 
@@ -94,14 +94,14 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     const refuse = (why) => { throw new ConfigurationError(`${name} ${why}`); };
     if (file.size === 0) refuse("is empty, 0 bytes; choose another file.");
     if (file.size > 64e6) refuse(`has ${bytes(file.size)}; up to 64 MB are read. Shrink it first.`);
-    let source;
+    let bitmap;
     try {
-      source = await createImageBitmap(file);
+      bitmap = await createImageBitmap(file);
     } catch {
       refuse("could not be read as an image. Browsers read JPEG, PNG, GIF, WebP and BMP; it may be damaged, cut off, too large, or something else under that name.");
     }
-    const { width, height } = source;
-    let side = Math.min(width, height);
+    const { width, height } = bitmap;
+    let [source, side] = [bitmap, Math.min(width, height)];
     let [x, y] = [(width - side) >> 1, (height - side) >> 1];
     let context;
     do {
@@ -112,6 +112,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
       context.drawImage(source, x, y, side, side, 0, 0, next, next);
       [source, side, x, y] = [context.canvas, next, 0, 0];
     } while (side !== n);
+    bitmap.close(); // a photograph takes 50 MB
     const rgba = context.getImageData(0, 0, n, n).data;
     const color = (i, k) => Math.round((rgba[4 * i + k] * rgba[4 * i + 3]) / 255 + 255 - rgba[4 * i + 3]); // on white
     const gray = (i) => Math.round(0.299 * color(i, 0) + 0.587 * color(i, 1) + 0.114 * color(i, 2));
@@ -223,8 +224,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
   function choose(layer) {
     // Stay over the same part of the image.
     const move = (i) => Math.floor(((i + 0.5) / gridOf(at.layer)) * gridOf(layer));
-    at = { layer, channel: Math.min(at.channel, channelsOf(layer) - 1), row: move(at.row), column: move(at.column) };
-    if (layer > 0) at.channel = busiest(layer);
+    at = { layer, channel: layer === 0 ? 0 : busiest(layer), row: move(at.row), column: move(at.column) };
     tiles[layer].querySelector("input").checked = true;
     picked = null;
     show(at, true);
@@ -571,6 +571,8 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     parts.forEach((part, i) => part.weight && tiles[i + 1].classList.toggle("changed", differs(part.weight, original[i].weight)));
     const count = numbers.reduce((sum, value, i) => sum + (value !== shipped[i]), 0);
     changed = count > 0;
+    $("code").textContent = code();
+    $("in-pytorch").hidden = !changed;
     $("changed").textContent = count ? `${exact(count)} ${count === 1 ? "weight differs" : "weights differ"} from the net as it was trained.` : "The net is as it was trained.";
     compute(first);
   }
@@ -591,9 +593,47 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     delete input.dataset.typing;
   }
 
+  // The changes as lines of Python, for who wants to go on in the notebook.
+  function code() {
+    const lines = [];
+    parts.forEach(({ name, kind, kernel: k, inChannels, outChannels, weight }, layer) => {
+      const was = original[layer].weight;
+      if (!weight || !differs(weight, was)) return;
+      lines.push(`weight = net.layers["${name}"].weight.data`);
+      const mirrored = (place) => place + k - 1 - 2 * (place % k);
+      // In few words what became of the weights from `begin` up to `end`, which Python calls `target`.
+      const inWords = (target, begin, end) => {
+        const all = (rule) => { for (let i = begin; i < end; i++) if (!rule(i)) return false; return true; };
+        if (all((i) => weight[i] === 0)) return `${target} = 0`;
+        if (all((i) => weight[i] === -was[i])) return `${target} *= -1`;
+        return kind === "conv" && all((i) => weight[i] === was[mirrored(i)]) ? `${target} = ${target}.flip(-1)` : null;
+      };
+      const [each, length] = [k * k, inChannels * k * k];
+      const rows = (numbers) => Array.from({ length: k }, (_, row) => `[${numbers.slice(row * k, (row + 1) * k).join(", ")}]`);
+      for (let channel = 0; channel < outChannels; channel++) {
+        const begin = channel * length;
+        if (!differs(weight.subarray(begin, begin + length), was.subarray(begin, begin + length))) continue;
+        const whole = inWords(`weight[${channel}]`, begin, begin + length);
+        if (whole) lines.push(whole);
+        else
+          for (let input = 0; input < inChannels; input++) {
+            const [start, end] = [begin + input * each, begin + (input + 1) * each];
+            if (!differs(weight.subarray(start, end), was.subarray(start, end))) continue;
+            const target = `weight[${channel}, ${kind === "conv" ? input : `${input * each}:${(input + 1) * each}`}]`;
+            const numbers = [...weight.subarray(start, end)].map(shortest);
+            lines.push(inWords(target, start, end) ?? `${target} = torch.tensor([${(kind === "conv" ? rows(numbers) : numbers).join(", ")}])`);
+          }
+      }
+    });
+    return lines.join("\n");
+  }
+
+  // As few figures as say exactly this float32.
+  const shortest = (value) => [6, 7, 8, 9].map((figures) => Number(value.toPrecision(figures))).find((said) => Math.fround(said) === value);
+
   $("zero").addEventListener("click", () => change(({ weights }) => weights.fill(0)));
   $("negate").addEventListener("click", () => change(({ weights }) => weights.forEach((value, i) => (weights[i] = -value))));
-  $("mirror").addEventListener("click", () => change(({ weights, k }) => {
+  $("flip").addEventListener("click", () => change(({ weights, k }) => {
     for (let line = 0; line < weights.length; line += k) weights.subarray(line, line + k).reverse(); // left for right
   }));
   $("restore").addEventListener("click", () => change(({ weights, first }) => weights.set(first)));
@@ -604,7 +644,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
 
   // --- the answer ---
 
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : "no number");
 
   function drawAnswer() {
     const shares = softmax(values.at(-1));
