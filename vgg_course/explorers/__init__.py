@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
@@ -194,20 +194,27 @@ def features(
             f"net takes images of {configuration.in_channels} channels; the page shows gray or color."
         )
     weights = _weights(net, configuration)
-    classes = [str(name) for name in scale.classes]
-    mean, std = ([float(value) for value in part] for part in (scale.mean, scale.std))
+    try:
+        classes = [str(name) for name in scale.classes]
+        mean, std = ([float(value) for value in part] for part in (scale.mean, scale.std))
+    except (AttributeError, TypeError, ValueError):
+        raise ConfigurationError(
+            f"scale is {type(scale).__name__}; give the net's card or the Dataset it learned from: classes, mean and std."
+        ) from None
     if len(classes) != configuration.classes:
         raise ConfigurationError(
             f"scale has the classes {', '.join(classes)}; the net has {configuration.classes} logits."
         )
-    if len(mean) != configuration.in_channels or len(std) != len(mean) or not all(value > 0 for value in std):
+    finite = all(map(isfinite, mean + std)) and all(value > 0 for value in std)
+    if {len(mean), len(std)} != {configuration.in_channels} or not finite:
         raise ConfigurationError(
             f"scale has mean {mean} and std {std}; each needs {configuration.in_channels} numbers, those of std above 0."
         )
-    shape, wanted = tuple(images.shape), configuration.input_shape
-    if str(images.dtype) != "torch.uint8" or len(shape) != 4 or shape[1:] != wanted or not 1 <= shape[0] <= MOST_IMAGES:
+    kind, shape = getattr(images, "dtype", type(images).__name__), tuple(getattr(images, "shape", ()))
+    wanted = configuration.input_shape
+    if str(kind) != "torch.uint8" or len(shape) != 4 or shape[1:] != wanted or not 1 <= shape[0] <= MOST_IMAGES:
         raise ConfigurationError(
-            f"images are {images.dtype} {shape}; give 1 to {MOST_IMAGES} as torch.uint8, (N, {', '.join(map(str, wanted))}): "
+            f"images are {kind} {shape}; give 1 to {MOST_IMAGES} as torch.uint8, (N, {', '.join(map(str, wanted))}): "
             "the net was built for this size."
         )
     if labels is not None:
