@@ -109,7 +109,7 @@ def scaled(**change):
         (lambda: features(net("conv3-4 LRN FC-2")), "net has lrn1_1; the page does not compute"),
         (lambda: features(net(in_channels=2)), "net takes images of 2 channels; the page shows gray or color"),
         (
-            lambda: features(vgg("D", width=1 / 2, input_size=32, hidden=())),
+            lambda: features(vgg("D", input_size=32, hidden=())),
             "parameters; a page carries up to 4,000,000",
         ),
         (lambda: features(broken()), "weights that are no finite numbers"),
