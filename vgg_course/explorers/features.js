@@ -361,7 +361,7 @@ function featuresView(root, { layers, inputSize, inChannels, batchNorm, classes,
     const { columns, step, side } = laid;
     const g = gridOf(now.layer);
     const [x, y, cell] = [(now.channel % columns) * step, Math.floor(now.channel / columns) * step, side / g];
-    const frame = { x: x + 1, y: y + 1, width: side - 2, height: side - 2 };
+    const frame = { x: x + 2, y: y + 2, width: side - 4, height: side - 4 };
     const spot = { x: x + now.column * cell, y: y + now.row * cell, width: cell, height: cell };
     $("maps").replaceChildren(
       make("svg:rect", { ...frame, class: "map-edge" }),
