@@ -567,3 +567,26 @@ def test_each_map_may_have_its_own_scale(shown):
           top[map] = Math.max(top[map], data[4 * i]); }
         return top; }"""
     assert set(shown.js(brightest)) == {253}
+
+
+# --- the page ---
+
+
+def test_the_answer_stays_in_sight_wherever_a_weight_is_changed(show):
+    net, card, images = shipped()
+    shown = show(explorers.features(net, card, images), viewport={"width": 900, "height": 600})
+    for place in ("h3", "#maps", "#weights"):
+        shown.js(f"() => ROOT.querySelector('{place}').scrollIntoView({{ block: 'center' }})")
+        top, bottom = shown.js(
+            "() => ['top', 'bottom'].map((side) => ROOT.getElementById('answer').getBoundingClientRect()[side])"
+        )
+        assert 0 <= top < bottom <= 600
+
+
+def test_a_long_name_does_not_stick_out_on_a_phone(show):
+    net, card, images = shipped()
+    shown = show(explorers.features(net, card, images), viewport={"width": 390, "height": 844}, is_mobile=True)
+    offer(shown, "a_very_long_name_without_any_space" * 6 + ".png", encoded(PLAIN))
+    shown.tab.get_by_label("Draw on it").check()
+    assert "long_name" in shown.text("#image-title")
+    assert shown.js("() => document.documentElement.scrollWidth") <= 390
