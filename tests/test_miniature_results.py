@@ -194,3 +194,20 @@ def test_the_papers_gains_are_the_differences_of_its_cells(found):
     assert [gain("pair_over_best", way) for way in ("several", "crops", "both")] == [0.8, 0.7, 0.7]
     assert gain("pair_over_all", "dense") == 0.7
     assert [gain("E_over_D_fixed", s) for s in ("40", "56")] == [-0.3, -0.1]
+
+
+def test_the_chapter_says_what_was_measured(found):
+    """Change this test, and the chapter's words with it, when more seeds change a verdict."""
+    verdicts = {name: one["verdict"] for name, one in found["comparisons"].items()}
+    decided = {name: verdict for name, verdict in verdicts.items() if verdict != "cannot tell"}
+    assert decided == {
+        "several_over_one_fixed": "reappears",
+        "both_over_crops": "reappears",
+        "jitter_over_small": "contradicts",
+        "pair_over_all": "contradicts",
+    }
+    error = {net: {way: one["error"]["mean"] for way, one in ways.items()} for net, ways in found["entries"].items()}
+    assert error["D_40"]["single"] < 0.7 * error["D_jitter"]["single"]
+    assert error["D_40"]["several"] < error["six"]["several"] < error["D_with_E"]["several"]
+    assert all(error["D_jitter"][way] < error["E_jitter"][way] for way in ("single", "several", "crops", "both"))
+    assert error["D_with_D"]["several"] < error["D_jitter"]["both"]
