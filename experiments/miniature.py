@@ -7,7 +7,7 @@ of 4x4 under the classifier and a stride of 8, where the paper has 7x7 and 32. T
 rescaled so that a side has S pixels. A fixed S of 40 and of 56 and an S drawn from [40; 72] stand for the paper's 256, 384
 and [256; 512], and the test sides Q for its own: as in the paper, all are multiples of the stride, and 56 is the middle of
 the range. Nothing is chosen on the test photographs: sides, recipe and comparisons were fixed before they were looked at,
-but for one (jitter_over_small), added when validation photographs had shown that the smallest scale is best.
+but for one (jitter_over_small), added after the first seed had shown that the smallest scale is best.
 Writes book/results/miniature.json:
 
     entries[net][way]       net: D_40, D_56, D_jitter, E_..; D_with_E (both jittered, of one seed), D_with_D (of one seed and

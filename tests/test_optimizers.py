@@ -49,7 +49,9 @@ def test_a_matrix_takes_the_step_that_torchs_own_muon_takes(shape):
     weight.grad = matrix(*shape).float()
     ours = orthogonalized(weight.grad.bfloat16(), iterations=5)
     torch.optim.Muon([weight], lr=1.0, weight_decay=0, momentum=0, nesterov=False).step()
-    assert torch.allclose(-weight, ours.float(), atol=0.05)  # bfloat16 has two or three digits, and there are five rounds
+    assert torch.allclose(
+        -weight, ours.float(), atol=0.05
+    )  # bfloat16 has two or three digits, and there are five rounds
 
 
 def test_the_learning_rate_says_by_which_share_of_their_length_the_filters_move():
