@@ -150,12 +150,12 @@ def collect(answers: list[dict[str, Tensor]], data: Dataset) -> dict:
             "same": summary([(a == b).double().mean().item() for a, b in zip(of_nets, alone, strict=True)]),
         }
     return {
+        **provenance("python -m experiments.many_views"),
         "images": len(labels),
         "nets": list(SEEDS),
         "sha256": CARD.sha256,
         "protocols": protocols,
         "surroundings": surroundings,
-        "provenance": provenance("python -m experiments.many_views"),
     }
 
 

@@ -297,6 +297,7 @@ def collect(said: dict[str, list[Tensor]], seeds: list[int], labels: Tensor, tra
             "error": summary([1 - one for one in hit.mean(1).tolist()]),
         }
     return {
+        **provenance("python -m experiments.miniature " + " ".join(map(str, seeds))),
         "what": "which orderings of the paper's Tables 3 to 6 return with small nets on photographs of reduced CIFAR-10",
         "images": {"train": train_images, "test": len(labels)},
         "seeds": seeds,
@@ -309,7 +310,6 @@ def collect(said: dict[str, list[Tensor]], seeds: list[int], labels: Tensor, tra
             name: {"claim": claim, "table": table, **compared(rows, right)}
             for name, (claim, table, rows) in COMPARISONS.items()
         },
-        "provenance": provenance("python -m experiments.miniature " + " ".join(map(str, seeds))),
     }
 
 
