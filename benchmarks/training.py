@@ -18,7 +18,10 @@ All races have five seeds but the full one, which has three. A run of ours is co
 to the last step, on all 15,000 training images. Its net looks at the test images once. What is reported is the mean of the
 seeds after the last epoch, and the ratio of the means.
 
-Writes book/results/speed.json.
+The published net with our step (bfloat16 where the processor has it, channels last, batches augmented at once) is timed for
+twenty steps, so that the ratio can be taken apart: a faster step, a smaller net, fewer epochs.
+
+Writes book/results/speed.json, with the races that were run.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ import torch
 from benchmarks import baseline
 from experiments.provenance import photographs, provenance, summary, write
 from vgg_course import results
-from vgg_course.data import Dataset
+from vgg_course.data import Dataset, Split
 from vgg_course.recipes import QUICK, THOROUGH, small_vgg
 from vgg_course.training import Recipe, evaluate, fit
 
@@ -99,6 +102,14 @@ def timed(what: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def our_step(data: Dataset, images: int = 20 * 128) -> float:
+    """Seconds an image of the published net's training with our step; the first few are thrown away."""
+    few = replace(data, train=Split(data.train.images[:images], data.train.labels[:images]))
+    net = small_vgg(width=1)
+    fit(net, replace(few, train=Split(few.train.images[:256], few.train.labels[:256])), QUICK, epochs=1)
+    return timed(lambda: fit(net, few, QUICK, epochs=1)) / images
+
+
 def run(race: Race, seed: int, data: Dataset) -> dict:
     """Train one net from its first weights, and look at the test images once."""
     began = time.perf_counter()
@@ -141,7 +152,7 @@ def main() -> None:
             "seconds": summary([r["seconds"] for r in runs]),
             "runs": runs,
         }
-    epoch = published.epoch_seconds()
+    epoch, ours = published.epoch_seconds(), our_step(data)
     for race in found.values():
         race["baseline_seconds"] = race["baseline_epochs"] * epoch
         race["ratio"] = race["baseline_seconds"] / race["seconds"]["mean"]
@@ -153,10 +164,11 @@ def main() -> None:
             "step_seconds": summary(published.step_seconds),
             "judge_seconds": summary(published.judge_seconds),
             "best": max(curve),
+            "seconds_an_image_with_our_step": ours,
         },
         "races": found,
     }
-    if options.race is None and options.seeds == len(SEEDS):
+    if options.seeds == len(SEEDS):
         print(write("speed", result))
 
 
