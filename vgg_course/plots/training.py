@@ -91,19 +91,20 @@ def races(
     minutes = [epoch_seconds * number / 60 for number in range(1, len(published) + 1)]
     ax.plot(minutes, [100 * share for share in published], color=palette.CONTEXT, linewidth=1.4)
     ax.annotate(
-        "published recipe", (minutes[-1], 100 * published[-1]), (0, -16), textcoords="offset points", ha="right"
+        "published recipe", (minutes[-1], 100 * published[-1]), (0, -44), textcoords="offset points", ha="right"
     )
-    for race, look in zip(found.values(), looks(), strict=False):
+    for number, (race, look) in enumerate(zip(found.values(), looks(), strict=False)):
         times = [run["seconds"] / 60 for run in race["runs"]]
         percent = [100 * run["test_accuracy"] for run in race["runs"]]
         ax.plot(times, percent, look["marker"], color=look["color"], markersize=5, linestyle="none", alpha=0.85)
-        at = (sum(times) / len(times), max(percent))
-        ax.annotate(race["words"], at, (0, 8), textcoords="offset points", ha="center", fontsize=9)
+        at = (max(times), sum(percent) / len(percent))
+        ax.annotate(race["words"], at, (10, -11 if number % 2 else 8), textcoords="offset points", fontsize=9)
     ax.set(xscale="log", xlabel="minutes of training on two CPU cores (logarithmic)", ylabel="test accuracy, %")
     ticks = [0.3, 1, 3, 10, 30, 90]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.margins(y=0.15)
+    ax.set_xlim(0.25, 100)
     return ax
 
 
