@@ -208,6 +208,18 @@ def _judge_boxes(
     return Verdict(task, "wrong", message)
 
 
+def _number_on(attempt: Callable, case: Sequence, on: str, task: str) -> tuple[float, Verdict | None]:
+    """The one number that the attempt returns for copies of these tensors, or a verdict when there is none."""
+    answer, verdict = answer_on(attempt, [part.clone() for part in case], on, task)
+    if verdict is not None:
+        return math.nan, verdict
+    numbers = _floats([answer])
+    if numbers is None or isinstance(answer, bool):
+        message = f"on {on} it returned {short(answer)}; one number is wanted."
+        return math.nan, Verdict(task, "wrong", message)
+    return numbers[0], None
+
+
 def _floats(answer: object) -> list[float] | None:
     """A flat list of finite numbers; None for everything else."""
     try:
@@ -275,13 +287,10 @@ def per_class_loss(attempt: Callable, seed: int = 0) -> Verdict:
         labels = torch.randint(1, classes, (batch,), generator=generator)
         case = outputs, targets, labels
         on = f"a batch of {batch} with {classes} classes"
-        answer, verdict = answer_on(attempt, [part.clone() for part in case], on, task)
+        number, verdict = _number_on(attempt, case, on, task)
         if verdict is not None:  # a verdict is false unless it passed
             return verdict
-        numbers = _floats([answer])
-        if numbers is None or isinstance(answer, bool):
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; one number is wanted.")
-        answers.append(numbers[0])
+        answers.append(number)
         cases.append(case)
     targets = [float(squares(*case).sum(1).mean() / 2) for case in cases]
     if _close(answers, targets):
@@ -497,13 +506,10 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
     for case in cases:
         count, k = case[0].shape
         on = f"{count} images with {k} guess{'es' * (k > 1)} each"
-        answer, verdict = answer_on(attempt, [part.clone() for part in case], on, task)
+        number, verdict = _number_on(attempt, case, on, task)
         if verdict is not None:  # a verdict is false unless it passed
             return verdict
-        numbers = _floats([answer])
-        if numbers is None or isinstance(answer, bool):
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; one number is wanted.")
-        answers.append(numbers[0])
+        answers.append(number)
     targets = [error((named(c, y) & placed(b, t)).any(1)) for c, b, y, t in cases]
     if _close(answers, targets):
         return Verdict(task, "passed", f"right on all {len(cases)} sets of images.")
