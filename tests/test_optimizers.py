@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from tests.test_training import SHORT, dataset, net
+from vgg_course import training
 from vgg_course.optimizers import Muon, orthogonalized
 from vgg_course.training import Recipe, TrainingError, fit
 
@@ -96,6 +97,13 @@ def test_a_net_with_convolutions_learns_by_it(precision):
     assert history[-1].train_loss < start / 1.2
     assert model[0].weight.norm().item() == pytest.approx(math.sqrt(8), rel=0.2)
     assert history.recipe.optimizer == "muon"
+
+
+def test_weight_decay_pulls_on_the_last_layer_and_not_on_filters():
+    model = net()
+    filters, weights, _ = training._optimizer(model, Recipe(optimizer="muon", weight_decay=0.1), "float32").param_groups
+    assert (filters["params"], filters["weight_decay"]) == ([model[0].weight], 0)
+    assert (weights["params"], weights["weight_decay"]) == ([model[6].weight], 0.1)
 
 
 def test_frozen_filters_stay_as_they_are():

@@ -72,8 +72,10 @@ class Recipe:
       most. It is the paper's (section 3.1), which does not say how long it waited.
     - ``constant``.
 
-    Weight decay pulls on weights only, not on biases and batch norms. Each image is moved by up to ``shift`` pixels and
-    mirrored in every second epoch (Jordan, arXiv:2404.00498, section 3.6).
+    Weight decay pulls on weights only, not on biases and batch norms. ``muon`` keeps the filters at one length instead, with
+    a momentum of its own: ``weight_decay``, ``momentum`` and ``nesterov`` are then those of the other weights.
+
+    Each image is moved by up to ``shift`` pixels and mirrored in every second epoch (Jordan, arXiv:2404.00498, section 3.6).
     """
 
     epochs: int = 5
