@@ -106,6 +106,14 @@ def test_weight_decay_pulls_on_the_last_layer_and_not_on_filters():
     assert (weights["params"], weights["weight_decay"]) == ([model[6].weight], 0.1)
 
 
+def test_filters_that_begin_at_zero_move_and_do_not_become_nan():
+    filters = nn.Parameter(torch.zeros(4, 1, 3, 3))
+    filters.grad = matrix(4, 9).float().reshape(4, 1, 3, 3)
+    Muon([filters], [], precision=torch.float32, lr=0.1, momentum=0.9).step()
+    assert filters.isfinite().all()
+    assert filters.any()
+
+
 def test_frozen_filters_stay_as_they_are():
     model = net()
     model[0].weight.requires_grad_(False)

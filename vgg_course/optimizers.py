@@ -76,6 +76,6 @@ class Muon(torch.optim.SGD):
         velocity = state["momentum_buffer"].mul_(momentum).add_(gradient)
         ahead = gradient.add(velocity, alpha=momentum)  # Nesterov's
         step = orthogonalized(ahead.flatten(1).to(self.precision))
-        filters.mul_(len(filters) ** 0.5 / filters.norm())
+        filters.mul_(len(filters) ** 0.5 / filters.norm().clamp(min=1e-7))  # zeros stay zeros
         filters.sub_(step.reshape(filters.shape).to(filters.dtype), alpha=rate)
         filters.grad = None
