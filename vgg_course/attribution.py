@@ -146,7 +146,9 @@ def enlarge(maps: Tensor, side: int) -> Tensor:
 # --- images ---
 
 
-def descend(objective: Callable[[Tensor], Tensor], images: Tensor, steps: int, rate: float) -> tuple[Tensor, list[float]]:
+def descend(
+    objective: Callable[[Tensor], Tensor], images: Tensor, steps: int, rate: float
+) -> tuple[Tensor, list[float]]:
     """Change the pixels until ``objective(images)``, one number, is small. Returns the images, and its value before each step.
 
     Adam, with a rate that falls in a straight line to zero.

@@ -5,6 +5,7 @@ verdict is *passed*, *not attempted* (the stub is still there) or *wrong*; a wro
 and, when your answers are those of a mistake that many make, names it. Nothing is sent anywhere.
 """
 
+from vgg_course.check.attributing import grad_cam_map, guided_relu, layer_to_look_at, occlusion_falls, rank_correlation
 from vgg_course.check.averaging import answer_from_maps, crop_starts, crops_answer, top_k_error
 from vgg_course.check.building import block_forward, conv_block, feature_layers, published_lrn
 from vgg_course.check.clinic import augmented_anew, depends_on_company, epoch_loss, reported_accuracy, shrinkage
@@ -71,18 +72,22 @@ __all__ = [
     "for_caffe",
     "fused_classes",
     "gain",
+    "grad_cam_map",
     "greedy_merge",
     "grid_after",
     "grid_behind",
+    "guided_relu",
     "he_normal",
     "headline_error",
     "image_sides_for",
     "iou",
     "keeping_deviation",
     "largest_batch",
+    "layer_to_look_at",
     "live_run",
     "localization_error",
     "merged_gradient",
+    "occlusion_falls",
     "output_size",
     "paired_error",
     "paired_interval",
@@ -96,6 +101,7 @@ __all__ = [
     "published_lrn",
     "random_crops",
     "random_flip",
+    "rank_correlation",
     "receptive_field_of",
     "reported_accuracy",
     "rescaled_size",
