@@ -21,6 +21,7 @@ from vgg_course.check.convolving import (
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
 from vgg_course.check.depth import difference_interval, pairs_against, seeds_needed, with_5x5
 from vgg_course.check.diagnosing import cured, diagnosis
+from vgg_course.check.heads import deepest_stage, dilated_span, jump_and_field, mean_iou, roi_pool
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
@@ -57,10 +58,12 @@ __all__ = [
     "crop_starts",
     "crops_answer",
     "cured",
+    "deepest_stage",
     "dense_macs",
     "depends_on_company",
     "diagnosis",
     "difference_interval",
+    "dilated_span",
     "efficiency",
     "epoch_loss",
     "evaluated_accuracy",
@@ -81,11 +84,13 @@ __all__ = [
     "headline_error",
     "image_sides_for",
     "iou",
+    "jump_and_field",
     "keeping_deviation",
     "largest_batch",
     "layer_to_look_at",
     "live_run",
     "localization_error",
+    "mean_iou",
     "merged_gradient",
     "occlusion_falls",
     "output_size",
@@ -106,6 +111,7 @@ __all__ = [
     "reported_accuracy",
     "rescaled_size",
     "ring_megabytes",
+    "roi_pool",
     "score_map_size",
     "seeds_needed",
     "shrinkage",
