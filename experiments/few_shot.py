@@ -1,0 +1,496 @@
+"""What are a net's features worth for classes that it has never seen? Seven classes of CIFAR-10, few images, five seeds.
+
+    VGG_COURSE_DATA=... python -m experiments.few_shot              about 20 minutes on one core; it goes on where it stopped
+    VGG_COURSE_DATA=... python -m experiments.few_shot --collect    write the result of what is finished
+
+The shipped small_vgg was trained on airplanes, automobiles and birds. Here the other seven classes of CIFAR-10 are learned
+from 1, 5, 20, 100 or 500 images of each:
+
+- by a linear SVM on vectors of length 1 (Appendix B of the paper): of pixels; of a net with random weights (He's, the
+  statistics of its batch norms taken from unlabeled images); of the shipped net; and, if VGG_COURSE_WEIGHTS names them, of
+  VGG-16 with ImageNet weights, for which the images are scaled up to 64 pixels (up to 100 images a class);
+- by a new head on the frozen shipped net, and by fine-tuning it, each part at its own rate;
+- from scratch.
+
+A seed decides everything: five seeds have five disjoint sets of training images, and within a seed the smaller sets are
+parts of the larger ones. C, learning rates and decay were chosen with a sixth set of images on validation images; the test
+images were looked at once, at the end. Writes book/results/few_shot.json:
+
+    arms[arm].sizes[n]  accuracy on the test images over seeds; chosen: what the search on validation images chose
+    search[arm][n]      validation accuracy by setting (means over several draws of training images where n is small)
+    by_class[arm]       recall of each class at BY_CLASS_SIZE images a class, mean over seeds
+    views               SVM on the shipped net's vectors of one view, of six averaged, and of three scales stacked
+    slips               SVM accuracy at SLIP_SIZE images a class when pixels are prepared in a way the weights do not know:
+                        "both" in training and in use, "use" only in use
+    differences         by "a - b, n": paired by seed; mean of the differences, and its 95 % interval
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from experiments.localization import paired
+from experiments.mismatched_inputs import SLIPS
+from experiments.provenance import once, photographs, provenance, summary, write
+from vgg_course import augmentation, trained, weights
+from vgg_course.adaptation import UNSEEN, Batches, rates, svm, svm_accuracy, tune, with_new_head
+from vgg_course.data import Dataset
+from vgg_course.model import VGG, vgg
+from vgg_course.recipes import small_vgg
+from vgg_course.training import accuracy, predict
+from vgg_course.vectors import layer_vectors, unit
+
+SIZES = (1, 5, 20, 100, 500)
+SEEDS = (1, 2, 3, 4, 5)
+DRAWS = {1: 3, 5: 3, 20: 2, 100: 1, 500: 1}  # of training images in the search
+BLOCK, VALIDATED, TESTED = 500, 200, 300  # images a class: of one seed, to choose by, to be judged by
+CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+SIDE, IMAGENET_MOST = 64, 100
+STEPS = {1: 40, 5: 60, 20: 100, 100: 200, 500: 400}  # of 32 images at most
+SCRATCH = 3  # times as many steps
+BY_CLASS_SIZE, SLIP_SIZE = 100, 20
+SLIP_SEEDS, SLIP_TESTED = SEEDS[:3], 100
+DONE = Path(__file__).resolve().parents[1] / "build" / "few_shot"
+
+# of a vector: net, layer, and whether all places count or their mean
+VECTORS = {
+    "pixels": ("pixels", "pixels"),
+    **{f"random {layer}": ("random", layer) for layer in ("pool3", "pool3 whole", "pool4", "pool4 whole", "pool5")},
+    **{f"shipped {layer}": ("shipped", layer) for layer in ("pool3", "pool3 whole", "pool4", "pool4 whole", "pool5")},
+    **{f"ImageNet {layer}": ("ImageNet", layer) for layer in ("pool3", "pool4", "pool5")},
+}
+TUNED = {
+    "new head": {"head": (0.03, 0.1, 0.3, 1.0), "decay": (0.0,), "statistics": "still"},
+    "fine-tuned": {"head": (0.01, 0.03, 0.1), "decay": (0.3, 1.0), "statistics": "still"},
+    "fine-tuned, statistics moving": {"head": (0.01, 0.03, 0.1), "decay": (0.3,), "statistics": "moving"},
+    "from scratch": {"head": (0.03, 0.1, 0.3), "decay": (1.0,), "statistics": "moving"},
+}
+PAIRS = (
+    ("shipped pool4", "random pool4"),
+    ("shipped pool4", "shipped pool5"),
+    ("shipped pool3", "shipped pool4"),
+    ("shipped pool4", "pixels"),
+    ("fine-tuned", "shipped pool4"),
+    ("fine-tuned", "new head"),
+    ("fine-tuned", "from scratch"),
+    ("fine-tuned", "fine-tuned, statistics moving"),
+    ("shipped pool4", "from scratch"),
+    ("new head", "shipped pool5"),
+    ("ImageNet pool4", "shipped pool4"),
+    ("ImageNet pool5", "ImageNet pool4"),
+)
+
+
+# --- images ---
+
+
+@cache
+def data() -> Dataset:
+    return photographs(classes=UNSEEN, train_per_class=5000, validation_per_class=500, test_per_class=TESTED)
+
+
+def images(where: str | int) -> tuple[Tensor, Tensor]:
+    """Images and labels, class by class: the block of a seed, or "validation" or "test"."""
+    split = {"validation": data().validation, "test": data().test}.get(where, data().train)
+    count = {"validation": VALIDATED, "test": TESTED}.get(where, BLOCK)
+    start = BLOCK * where if isinstance(where, int) else 0
+    chance, places = torch.Generator().manual_seed(0), []
+    for label in range(len(UNSEEN)):
+        own = (split.labels == label).nonzero()[:, 0]
+        places.append(own[torch.randperm(len(own), generator=chance)][start : start + count])
+    chosen = torch.cat(places)
+    return split.images[chosen], split.labels[chosen]
+
+
+def few(n: int, draw: int = 0, block: int = BLOCK) -> Tensor:
+    """Places of ``n`` images of each class in a block; another draw has others."""
+    return torch.cat([torch.arange(n) + draw * n + block * label for label in range(len(UNSEEN))])
+
+
+# --- vectors ---
+
+
+@cache
+def shipped() -> VGG:
+    return trained.load("small_vgg")
+
+
+@cache
+def normalize() -> Callable[[Tensor], Tensor]:
+    return trained.card("small_vgg").normalize
+
+
+def random_net(seed: int) -> VGG:
+    """He's weights; its batch norms have the statistics of a seed's images."""
+    net = small_vgg(classes=len(UNSEEN), seed=1000 + seed, initialization="he").train()
+    with torch.no_grad():
+        net(normalize()(images(seed)[0][::4]))
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.momentum = None  # the plain mean over batches
+        net(normalize()(images(seed)[0][::4]))
+    return net.eval()
+
+
+@cache
+def imagenet() -> VGG | None:
+    net = vgg("D", input_size=SIDE, classes=2, hidden=())
+    return net.eval() if weights.features_from_environment(net) else None
+
+
+def enlarged(some: Tensor) -> Tensor:
+    return augmentation.rescale(some.float(), SIDE)
+
+
+def small_slips() -> dict[str, Callable[[Tensor], Tensor]]:
+    """The same slips as for ImageNet, with the shipped net's own mean and deviation."""
+    card = trained.card("small_vgg")
+    mean, std = (torch.tensor(part)[:, None, None] for part in (card.mean, card.std))
+    return {
+        "": lambda pixels: (pixels / 255 - mean) / std,
+        "blue first": lambda pixels: (pixels.flip(1) / 255 - mean) / std,
+        "deviation forgotten": lambda pixels: pixels / 255 - mean,
+        "mean forgotten": lambda pixels: pixels / 255 / std,
+        "-1 to 1": lambda pixels: pixels / 127.5 - 1,
+        "255 forgotten": lambda pixels: (pixels - mean) / std,
+        "as for Caffe": lambda pixels: pixels.flip(1) - 255 * mean.flip(0),
+    }
+
+
+def imagenet_slips() -> dict[str, Callable[[Tensor], Tensor]]:
+    from experiments.mismatched_inputs import right
+
+    every = {"": right, **SLIPS}
+    return {name: lambda some, slip=slip: slip(enlarged(some)) for name, slip in every.items()}
+
+
+def vectors(net: str, where: str | int, seed: int) -> dict[str, Tensor]:
+    """By layer, of the images there; kept in a file."""
+    name = f"{net}{seed if net == 'random' else ''}"
+    most = IMAGENET_MOST if net == "ImageNet" and isinstance(where, int) else None
+    return stored(f"{name}-{where}", lambda: computed(net, first_of(where, most), seed))
+
+
+def first_of(where: str | int, most: int | None) -> Tensor:
+    some = images(where)[0]
+    return some if most is None else some[few(most, 0, len(some) // len(UNSEEN))]
+
+
+def computed(net: str, some: Tensor, seed: int) -> dict[str, Tensor]:
+    if net == "pixels":
+        return {"pixels": normalize()(some).flatten(1)}
+    if net == "ImageNet":
+        return of_imagenet(some, imagenet_slips()[""])
+    model = shipped() if net == "shipped" else random_net(seed)
+    means = layer_vectors(model, some, "pool3", "pool4", "pool5", prepare=normalize())
+    whole = layer_vectors(model, some, "pool3", "pool4", prepare=normalize(), whole=True)
+    return means | {f"{layer} whole": found for layer, found in whole.items()}
+
+
+def of_imagenet(some: Tensor, prepare: Callable[[Tensor], Tensor], *layers: str) -> dict[str, Tensor]:
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer_vectors(imagenet(), some, *(layers or ("pool3", "pool4", "pool5")), prepare=prepare, batch_size=50)
+
+
+def stored(name: str, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    path = DONE / "vectors" / f"{name}.pt"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        began = time.perf_counter()
+        torch.save(work(), path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+        print(name, f"{time.perf_counter() - began:.1f} s", flush=True)
+    return torch.load(path)
+
+
+# --- SVMs ---
+
+
+def sizes_of(net: str) -> tuple[int, ...]:
+    return tuple(n for n in SIZES if net != "ImageNet" or n <= IMAGENET_MOST)
+
+
+def machine(net: str, layer: str, n: int, seed: int, C: float, draw: int = 0):
+    block = vectors(net, seed, seed)[layer]
+    places = few(n, draw, len(block) // len(UNSEEN))
+    labels = torch.arange(len(UNSEEN)).repeat_interleave(n)
+    return svm(block[places], labels, C)
+
+
+def search_svm(arm: str) -> dict[str, dict[str, float]]:
+    """Validation accuracy by size and C."""
+    (net, layer), found = VECTORS[arm], {}
+    validation, labels = vectors(net, "validation", 0)[layer], images("validation")[1]
+    for n in sizes_of(net):
+        found[str(n)] = {}
+        for C in CS if n < 500 else CS[:-1]:
+            machines = [machine(net, layer, n, 0, C, draw) for draw in range(DRAWS[n])]
+            shares = [svm_accuracy(one, validation, labels) for one in machines]
+            found[str(n)][f"{C:g}"] = sum(shares) / len(shares)
+    print(arm, {n: max(by, key=by.get) for n, by in found.items()}, flush=True)
+    return found
+
+
+def judge_svm(arm: str, n: int, chosen: float) -> dict:
+    """Accuracy on the test images, and recall by class, seed by seed."""
+    (net, layer), shares, recalls = VECTORS[arm], [], []
+    labels = images("test")[1]
+    for seed in SEEDS:
+        answers = torch.tensor(
+            machine(net, layer, n, seed, chosen).predict(unit(vectors(net, "test", seed)[layer]).numpy())
+        )
+        shares.append((answers == labels).float().mean().item())
+        recalls.append(recall(answers, labels))
+    print(arm, n, f"{sum(shares) / len(shares):.4f}", flush=True)
+    return {"accuracy": shares, "recall": recalls}
+
+
+def recall(answers: Tensor, labels: Tensor) -> list[float]:
+    return [(answers[labels == label] == label).float().mean().item() for label in range(len(UNSEEN))]
+
+
+# --- nets that learn ---
+
+
+def learned(arm: str, n: int, seed: int, head: float, decay: float, draw: int = 0) -> VGG:
+    some, labels = images(seed)
+    places = few(n, draw)
+    chance = torch.Generator().manual_seed(seed)
+    scratch = arm == "from scratch"
+    net = small_vgg(classes=len(UNSEEN), seed=seed) if scratch else with_new_head(shipped(), len(UNSEEN), chance)
+    batches = Batches(some[places], labels[places], normalize(), seed=seed)
+    steps = STEPS[n] * (SCRATCH if scratch else 1)
+    tune(net, batches, rates(net, head, decay), steps, statistics=TUNED[arm]["statistics"], seed=seed)
+    return net
+
+
+def share(net: VGG, where: str) -> tuple[float, list[float]]:
+    some, labels = images(where)
+    answers = predict(net, normalize()(some))
+    return accuracy(answers, labels), recall(answers.argmax(1), labels)
+
+
+def search_tuned(arm: str, n: int) -> dict[str, float]:
+    """Validation accuracy by "head rate, decay"."""
+    found = {}
+    for head, decay in product(TUNED[arm]["head"], TUNED[arm]["decay"]):
+        shares = []
+        for draw in range(DRAWS[n]):
+            try:
+                shares.append(share(learned(arm, n, 0, head, decay, draw), "validation")[0])
+            except RuntimeError:  # the loss ran away
+                shares.append(0.0)
+        found[f"{head:g}, {decay:g}"] = sum(shares) / len(shares)
+    print(arm, n, found, flush=True)
+    return found
+
+
+def judge_tuned(arm: str, n: int, chosen: str) -> dict:
+    head, decay = map(float, chosen.split(", "))
+    judged = [share(learned(arm, n, seed, head, decay), "test") for seed in SEEDS]
+    print(arm, n, chosen, [round(a, 4) for a, _ in judged], flush=True)
+    return {"accuracy": [a for a, _ in judged], "recall": [r for _, r in judged]}
+
+
+# --- Appendix B's views, and wrong preparation ---
+
+SCALES = (32, 40, 48)
+VIEWED = ("pool4", "pool5")
+
+
+def viewed(where: str | int) -> dict[str, Tensor]:
+    """Vectors of each scale and mirror image, by "layer, side, mirrored"."""
+
+    def work() -> dict[str, Tensor]:
+        some, found = first_of(where, IMAGENET_MOST if isinstance(where, int) else None), {}
+        for side, mirrored in product(SCALES, (False, True)):
+            views = augmentation.rescale(some.flip(3) if mirrored else some, side)
+            for layer, maps in layer_vectors(shipped(), views, *VIEWED, prepare=normalize()).items():
+                found[f"{layer}, {side}, {mirrored}"] = maps
+        return found
+
+    return stored(f"views-{where}", work)
+
+
+def combined(found: dict[str, Tensor], layer: str, way: str) -> Tensor:
+    sides = SCALES if "scales" in way else SCALES[:1]
+    both = [
+        (found[f"{layer}, {side}, False"] + found[f"{layer}, {side}, True"]) / 2
+        if way != "one view"
+        else found[f"{layer}, {side}, False"]
+        for side in sides
+    ]
+    return torch.cat([unit(v) for v in both], 1) if "stacked" in way else sum(both)
+
+
+WAYS = ("one view", "mirrored", "three scales averaged", "three scales stacked")
+
+
+def judge_views() -> dict:
+    result = {}
+    validation, labels = images("validation")[1], images("test")[1]
+    for layer, way in product(VIEWED, WAYS):
+        result[f"{layer}, {way}"] = {}
+        for n in (5, 20, 100):
+            y, places = torch.arange(len(UNSEEN)).repeat_interleave(n), few(n, 0, IMAGENET_MOST)
+            by_c = {
+                C: svm_accuracy(
+                    svm(combined(viewed(0), layer, way)[places], y, C),
+                    combined(viewed("validation"), layer, way),
+                    validation,
+                )
+                for C in CS
+            }
+            C = max(by_c, key=by_c.get)
+            shares = [
+                svm_accuracy(
+                    svm(combined(viewed(seed), layer, way)[places], y, C), combined(viewed("test"), layer, way), labels
+                )
+                for seed in SEEDS
+            ]
+            result[f"{layer}, {way}"][str(n)] = {"C": C, "accuracy": summary(shares)}
+        print(layer, way, flush=True)
+    return result
+
+
+def slipped(net: str, slip: str, where: str | int) -> dict[str, Tensor]:
+    count = SLIP_SIZE if isinstance(where, int) else SLIP_TESTED
+
+    def work() -> dict[str, Tensor]:
+        some = first_of(where, count)
+        if net == "ImageNet":
+            return of_imagenet(some, imagenet_slips()[slip], "pool4", "pool5")
+        return layer_vectors(shipped(), some.float(), "pool4", "pool5", prepare=small_slips()[slip])
+
+    return stored(f"slip-{net}-{slip or 'none'}-{where}", work)
+
+
+def judge_slips(net: str, chosen: dict[str, float]) -> dict:
+    """Accuracy by layer, slip, and where it happened."""
+    labels = torch.arange(len(UNSEEN)).repeat_interleave(SLIP_SIZE)
+    truth, result = torch.arange(len(UNSEEN)).repeat_interleave(SLIP_TESTED), {}
+    for layer in ("pool4", "pool5"):
+        result[layer] = {}
+        for slip in small_slips():
+            shares: dict[str, list[float]] = {"both": [], "use": []}
+            for seed in SLIP_SEEDS:
+                for place, learned_with in (("both", slip), ("use", "")):
+                    one = svm(slipped(net, learned_with, seed)[layer], labels, chosen[layer])
+                    shares[place].append(svm_accuracy(one, slipped(net, slip, "test")[layer], truth))
+            result[layer][slip or "none"] = {place: summary(some) for place, some in shares.items()}
+    print(net, "slips", flush=True)
+    return result
+
+
+# --- all of it ---
+
+
+def best(by_setting: dict[str, float]) -> str:
+    return max(by_setting, key=by_setting.get)
+
+
+def arms() -> list[str]:
+    return [arm for arm, (net, _) in VECTORS.items() if net != "ImageNet" or os.environ.get(weights.ENVIRONMENT)]
+
+
+def work() -> None:
+    """All pieces, each kept in a file when it is done; the dear ones last."""
+    for arm in arms():
+        found = once(DONE / f"search {arm}.json", lambda arm=arm: search_svm(arm))
+        for n, by_c in found.items():
+            once(DONE / f"{arm}, {n}.json", lambda arm=arm, n=n, by_c=by_c: judge_svm(arm, int(n), float(best(by_c))))
+    for n in SIZES:
+        for arm in TUNED:
+            once(DONE / f"{arm}, {n}.json", lambda arm=arm, n=n: judge_tuned(arm, n, best(searched(arm, n))))
+    once(DONE / "views.json", judge_views)
+    for net in ("shipped", "ImageNet"):
+        if f"{net} pool4" in arms():
+            by = {layer: search_of(f"{net} {layer}")[str(SLIP_SIZE)] for layer in ("pool4", "pool5")}
+            chosen = {layer: float(best(by_c)) for layer, by_c in by.items()}
+            once(DONE / f"slips {net}.json", lambda net=net, chosen=chosen: judge_slips(net, chosen))
+
+
+def searched(arm: str, n: int) -> dict[str, float]:
+    """500 images a class take over what was found for 100."""
+    n = min(n, 100)
+    return once(DONE / f"search {arm}, {n}.json", lambda: search_tuned(arm, n))
+
+
+def search_of(arm: str) -> dict:
+    return once(DONE / f"search {arm}.json", lambda: search_svm(arm))
+
+
+def collect() -> dict:
+    found: dict[str, dict] = {}
+    searches, by_class, values = {}, {}, {}
+    for arm in (*arms(), *TUNED):
+        for n in SIZES:
+            if not (DONE / f"{arm}, {n}.json").exists():
+                continue
+            judged = once(DONE / f"{arm}, {n}.json", dict)
+            search = search_of(arm)[str(n)] if arm in VECTORS else searched(arm, n)
+            sizes = found.setdefault(arm, {"sizes": {}})["sizes"]
+            sizes[str(n)] = {"chosen": best(search), "accuracy": summary(judged["accuracy"])}
+            searches.setdefault(arm, {})[str(n)] = search
+            values[arm, n] = judged["accuracy"]
+            if n == BY_CLASS_SIZE:
+                means = [sum(column) / len(column) for column in zip(*judged["recall"], strict=True)]
+                by_class[arm] = dict(zip(UNSEEN, means, strict=True))
+    differences = {
+        f"{a} - {b}, {n}": paired(values[a, n], values[b, n])
+        for (a, b), n in product(PAIRS, SIZES)
+        if (a, n) in values and (b, n) in values
+    }
+    slips = {net: once(DONE / f"slips {net}.json", dict) for net in ("shipped", "ImageNet") if there(f"slips {net}")}
+    return {
+        **provenance("python -m experiments.few_shot"),
+        "what": "test accuracy on seven classes of CIFAR-10 that small_vgg has never seen, by way and images a class",
+        "classes": list(UNSEEN),
+        "seeds": list(SEEDS),
+        "images": {"validation": len(UNSEEN) * VALIDATED, "test": len(UNSEEN) * TESTED},
+        "setting": {
+            "sizes": list(SIZES),
+            "steps": {str(n): steps for n, steps in STEPS.items()},
+            "batch_size": 32,
+            "scratch_steps_times": SCRATCH,
+            "imagenet_side": SIDE,
+            "by_class_size": BY_CLASS_SIZE,
+            "slip_size": SLIP_SIZE,
+            "slip_seeds": list(SLIP_SEEDS),
+            "slip_test_images": len(UNSEEN) * SLIP_TESTED,
+        },
+        "arms": found,
+        "search": searches,
+        "by_class": by_class,
+        "differences": differences,
+        "views": once(DONE / "views.json", dict) if there("views") else {},
+        "slips": slips,
+    }
+
+
+def there(name: str) -> bool:
+    return (DONE / f"{name}.json").exists()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m experiments.few_shot", description=__doc__.splitlines()[0])
+    parser.add_argument("--collect", action="store_true", help="write the result of what is finished")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if not options.collect:
+        work()
+    print(write("few_shot", collect()))
+
+
+if __name__ == "__main__":
+    main()
