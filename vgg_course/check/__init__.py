@@ -24,6 +24,7 @@ from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.heads import deepest_stage, dilated_span, jump_and_field, mean_iou, roi_pool
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
+from vgg_course.check.painting import best_guess, forgets_places, gram_matrix, total_variation
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
 from vgg_course.check.repeating import batch_jitter, paired_interval, verdict_on_ordering, within_budget
@@ -41,6 +42,7 @@ __all__ = [
     "as_convolution",
     "augmented_anew",
     "batch_jitter",
+    "best_guess",
     "block_forward",
     "box_in_image",
     "channel_statistics",
@@ -73,9 +75,11 @@ __all__ = [
     "first_pixel",
     "flat_features",
     "for_caffe",
+    "forgets_places",
     "fused_classes",
     "gain",
     "grad_cam_map",
+    "gram_matrix",
     "greedy_merge",
     "grid_after",
     "grid_behind",
@@ -117,6 +121,7 @@ __all__ = [
     "shrinkage",
     "speed_up",
     "top_k_error",
+    "total_variation",
     "verdict_on_ordering",
     "weights_saved",
     "with_5x5",
