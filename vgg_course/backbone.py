@@ -197,7 +197,7 @@ def atrous(features: nn.Sequential, jump: int) -> nn.Sequential:
         if isinstance(module, nn.Conv2d):
             if module.stride != (1, 1):
                 raise ValueError(
-                    f"a convolution has stride {module.stride}; only pools may stride here, as in a VGG. Hand over a part without."
+                    f"a convolution has stride {module.stride}; only pools may stride here. Hand over a part without it."
                 )
             module.padding = tuple(p * dilation for p in module.padding)
             module.dilation = tuple(d * dilation for d in module.dilation)

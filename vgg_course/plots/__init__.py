@@ -3,6 +3,7 @@
 One module a chapter; ask for a figure by its name, ``plots.anatomy(configuration)``.
 """
 
+from vgg_course.plots.attributing import after_randomizing, maps_under_pictures, shares_in_rows, where_it_points
 from vgg_course.plots.averaging import error_against_cost, error_by_side, posteriors
 from vgg_course.plots.building import differences, module_map
 from vgg_course.plots.clinic import costs, decaying, judges, picked_epochs, printed_losses
@@ -18,6 +19,16 @@ from vgg_course.plots.convolving import (
 from vgg_course.plots.counting import anatomy, bars, shares
 from vgg_course.plots.depth import accuracy_against_macs, depth_by_net, depth_differences, fit_and_test
 from vgg_course.plots.diagnosing import accuracy_by_scale, answers, companies, deviations
+from vgg_course.plots.heads import (
+    drawn_by_grids,
+    few_labels,
+    iou_by_size,
+    old_places,
+    painted,
+    reading_a_ramp,
+    reads,
+    smallest_by_stride,
+)
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.localizing import boxes_on_pictures, error_by_arm, error_parts, overlap_by_shift, shared_area
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
@@ -48,6 +59,7 @@ from vgg_course.plots.training import (
 __all__ = [
     "accuracy_against_macs",
     "accuracy_by_scale",
+    "after_randomizing",
     "along_a_line",
     "anatomy",
     "answers",
@@ -67,12 +79,14 @@ __all__ = [
     "depth_differences",
     "deviations",
     "differences",
+    "drawn_by_grids",
     "error_against_cost",
     "error_by_arm",
     "error_by_side",
     "error_parts",
     "errors_by_configuration",
     "errors_by_training",
+    "few_labels",
     "fit_and_test",
     "fused_errors",
     "gain_lines",
@@ -83,25 +97,31 @@ __all__ = [
     "headline_errors",
     "image_grid",
     "influence",
+    "iou_by_size",
     "judges",
     "learning_curves",
     "left_over",
     "lengths_of_directions",
     "likeness_by_layer",
     "maps",
+    "maps_under_pictures",
     "message_times",
     "module_map",
+    "old_places",
     "one_gradient_back",
     "one_output_value",
     "orderings",
     "overlap_by_shift",
     "overlapping_windows",
+    "painted",
     "picked_epochs",
     "pictures",
     "posteriors",
     "printed_losses",
     "pull_by_layer",
     "races",
+    "reading_a_ramp",
+    "reads",
     "relative_gradients",
     "ring_rounds",
     "row_as_window",
@@ -109,6 +129,8 @@ __all__ = [
     "score_maps",
     "shared_area",
     "shares",
+    "shares_in_rows",
+    "smallest_by_stride",
     "speed_ups",
     "step",
     "step_times",
@@ -117,5 +139,6 @@ __all__ = [
     "sums_of_filters",
     "two_bases",
     "view_of_a_stack",
+    "where_it_points",
     "windows_on_pixels",
 ]
