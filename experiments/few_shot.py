@@ -98,6 +98,7 @@ def data() -> Dataset:
     return photographs(classes=UNSEEN, train_per_class=5000, validation_per_class=500, test_per_class=TESTED)
 
 
+@cache
 def images(where: str | int) -> tuple[Tensor, Tensor]:
     """Images and labels, class by class: the block of a seed, or "validation" or "test"."""
     split = {"validation": data().validation, "test": data().test}.get(where, data().train)
@@ -131,15 +132,19 @@ def normalize() -> Callable[[Tensor], Tensor]:
 
 def random_net(seed: int) -> VGG:
     """He's weights; its batch norms have the statistics of a seed's images."""
-    net = small_vgg(classes=len(UNSEEN), seed=1000 + seed, initialization="he").train()
-    with torch.no_grad():
-        net(normalize()(images(seed)[0][::4]))
-        for module in net.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.reset_running_stats()
-                module.momentum = None  # the plain mean over batches
-        net(normalize()(images(seed)[0][::4]))
-    return net.eval()
+    net = small_vgg(classes=len(UNSEEN), seed=1000 + seed, initialization="he")
+    calibrate(net, normalize()(images(seed)[0][::4]))
+    return net
+
+
+@torch.no_grad()
+def calibrate(net: VGG, inputs: Tensor) -> None:
+    """Give the batch norms of an untrained net the statistics of these inputs."""
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # forget what was
+    net.train()(inputs)
+    net.eval()
 
 
 @cache
@@ -409,15 +414,19 @@ def work() -> None:
         found = once(DONE / f"search {arm}.json", lambda arm=arm: search_svm(arm))
         for n, by_c in found.items():
             once(DONE / f"{arm}, {n}.json", lambda arm=arm, n=n, by_c=by_c: judge_svm(arm, int(n), float(best(by_c))))
-    for n in SIZES:
-        for arm in TUNED:
-            once(DONE / f"{arm}, {n}.json", lambda arm=arm, n=n: judge_tuned(arm, n, best(searched(arm, n))))
+    learn(SIZES[:-1])
     once(DONE / "views.json", judge_views)
     for net in ("shipped", "ImageNet"):
         if f"{net} pool4" in arms():
             by = {layer: search_of(f"{net} {layer}")[str(SLIP_SIZE)] for layer in ("pool4", "pool5")}
             chosen = {layer: float(best(by_c)) for layer, by_c in by.items()}
             once(DONE / f"slips {net}.json", lambda net=net, chosen=chosen: judge_slips(net, chosen))
+    learn(SIZES[-1:])
+
+
+def learn(sizes: tuple[int, ...]) -> None:
+    for n, arm in product(sizes, TUNED):
+        once(DONE / f"{arm}, {n}.json", lambda arm=arm, n=n: judge_tuned(arm, n, best(searched(arm, n))))
 
 
 def searched(arm: str, n: int) -> dict[str, float]:

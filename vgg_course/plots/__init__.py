@@ -55,6 +55,8 @@ from vgg_course.plots.training import (
     races,
     schedules,
 )
+from vgg_course.plots.transferring import few_shot_curves, margin_losses, marks_by_row
+from vgg_course.plots.vectors import image_map, point_maps, sorted_by_layer
 
 __all__ = [
     "accuracy_against_macs",
@@ -87,6 +89,7 @@ __all__ = [
     "errors_by_configuration",
     "errors_by_training",
     "few_labels",
+    "few_shot_curves",
     "fit_and_test",
     "fused_errors",
     "gain_lines",
@@ -96,6 +99,7 @@ __all__ = [
     "growth",
     "headline_errors",
     "image_grid",
+    "image_map",
     "influence",
     "iou_by_size",
     "judges",
@@ -105,6 +109,8 @@ __all__ = [
     "likeness_by_layer",
     "maps",
     "maps_under_pictures",
+    "margin_losses",
+    "marks_by_row",
     "message_times",
     "module_map",
     "old_places",
@@ -116,6 +122,7 @@ __all__ = [
     "painted",
     "picked_epochs",
     "pictures",
+    "point_maps",
     "posteriors",
     "printed_losses",
     "pull_by_layer",
@@ -131,6 +138,7 @@ __all__ = [
     "shares",
     "shares_in_rows",
     "smallest_by_stride",
+    "sorted_by_layer",
     "speed_ups",
     "step",
     "step_times",
