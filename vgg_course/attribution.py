@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_course.activations import activations, names, steps
+from vgg_course.synthetic import Pictures
 
 
 def scores(model: nn.Module, images: Tensor, classes: Tensor | int) -> Tensor:
@@ -282,3 +283,44 @@ def mass_inside(maps: Tensor, masks: Tensor) -> Tensor:
     positive = maps.clamp(min=0)
     positive = torch.where(positive.sum((1, 2), keepdim=True) > 0, positive, 1.0)
     return (positive * masks).sum((1, 2)) / positive.sum((1, 2))
+
+
+# --- pictures to judge by ---
+
+STAMP = 5  # pixels along a side
+COLORS = ((220, 40, 40), (40, 180, 60), (50, 80, 230))  # red, green, blue
+
+
+def stamped(images: Tensor, colors: Tensor) -> Tensor:
+    """Uint8 images ``(B, 3, H, W)`` with a small square in the upper left corner: red, green or blue, by ``colors`` ``(B,)``."""
+    images = images.clone()
+    images[:, :, :STAMP, :STAMP] = torch.tensor(COLORS, dtype=torch.uint8)[colors][:, :, None, None]
+    return images
+
+
+def stamps(images: Tensor) -> Tensor:
+    """Where the stamp is: bool ``(B, H, W)``."""
+    masks = torch.zeros(len(images), *images.shape[2:], dtype=torch.bool)
+    masks[:, :STAMP, :STAMP] = True
+    return masks
+
+
+def two_objects(pictures: Pictures, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs of pictures of different classes, as one picture each where the two objects' boxes are apart.
+
+    Returns:
+        images uint8 ``(N, 3, H, W)``, masks bool ``(N, 2, H, W)`` and labels ``(N, 2)`` of the two objects.
+    """
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
+    half = len(order) // 2
+    a, b = order[:half], order[half : 2 * half]
+    first, second = pictures.boxes[a], pictures.boxes[b]
+    apart = ((first[:, 2:] + 1 < second[:, :2]) | (second[:, 2:] + 1 < first[:, :2])).any(1)
+    keep = apart & (pictures.labels[a] != pictures.labels[b])
+    a, b = a[keep], b[keep]
+    images = torch.where(pictures.masks[b][:, None], pictures.images[b], pictures.images[a])
+    return (
+        images,
+        torch.stack([pictures.masks[a], pictures.masks[b]], 1),
+        torch.stack([pictures.labels[a], pictures.labels[b]], 1),
+    )
