@@ -31,6 +31,7 @@ from vgg_course.plots.heads import (
 )
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.localizing import boxes_on_pictures, error_by_arm, error_parts, overlap_by_shift, shared_area
+from vgg_course.plots.painting import descents, gallery, judgments, texture_by_depth
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
 from vgg_course.plots.reading import (
@@ -79,6 +80,7 @@ __all__ = [
     "decaying",
     "depth_by_net",
     "depth_differences",
+    "descents",
     "deviations",
     "differences",
     "drawn_by_grids",
@@ -95,6 +97,7 @@ __all__ = [
     "gain_lines",
     "gains_and_chance",
     "gains_over_first",
+    "gallery",
     "grids_by_size",
     "growth",
     "headline_errors",
@@ -103,6 +106,7 @@ __all__ = [
     "influence",
     "iou_by_size",
     "judges",
+    "judgments",
     "learning_curves",
     "left_over",
     "lengths_of_directions",
@@ -145,6 +149,7 @@ __all__ = [
     "styled",
     "submission_grid",
     "sums_of_filters",
+    "texture_by_depth",
     "two_bases",
     "view_of_a_stack",
     "where_it_points",

@@ -1,0 +1,373 @@
+"""What do a net's values see of texture and sharpness? Textures by depth, optimizers, pools, weights, and enlarging.
+
+    python -m experiments.perceptual              minutes on one core; it goes on where it was stopped
+    python -m experiments.perceptual --collect    write the result of the pieces that are finished
+
+Needs CIFAR-10 and, in the file that VGG_COURSE_WEIGHTS names, the convolutions of torchvision's VGG-16 (ImageNet). Contents
+and styles of paintings are drawn by vgg_course.synthetic and vgg_course.perceptual. Four nets look: VGG-16 with ImageNet's
+weights ("imagenet"), the same with random ones ("random16": He's, biases 0), the net that ships with the course ("small"),
+and that with random weights ("random"). Writes book/results/perceptual.json:
+
+    textures[net][depth]    Gram matrices of the first `depth` of STYLE's layers alone, from noise: .likeness, by style, how far
+                            the painting's autocorrelation is from the style's (0: alike; see likeness()), which no loss here
+                            looks at; .noise: the same for the noise that it began with
+    optimizers[name]        the loss after 1, 2, 5, 10, ... looks, over seeds; a style transfer by the small net
+    pools[pool]             textures by ImageNet's net with these pools, over seeds: likeness; grain: the share of the step
+                            between neighbors that is more than the style's; gradient: share of the pixels whose first gradient
+                            is below a tenth of the mean
+    weights                 style transfer by ImageNet's net, by weight of the style: what content and style cost in the end
+    starts                  the same from noise and from the content, over seeds
+    content_layers          content alone, by layer, from noise: mean squared error of the pixels
+    enlarging[loss]         8x8 to 32x32 photographs, over seeds: see judged(); `validation` images only
+    pictures                base64 of JPEG, by name: what the chapter shows
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from experiments.provenance import once, photographs, provenance, summary, write
+from vgg_course import perceptual, trained, weights
+from vgg_course.answers import predict
+from vgg_course.model import vgg
+from vgg_course.perceptual import (
+    STYLE,
+    Enlarger,
+    Eye,
+    content_loss,
+    draw_style,
+    enlarge,
+    noise,
+    paint,
+    psnr,
+    shrink,
+    teach,
+    total_variation,
+)
+from vgg_course.recipes import QUICK, small_vgg
+from vgg_course.synthetic import draw
+from vgg_course.training import fit
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+SIZE, STEPS = 96, 60
+STYLES = ("mosaic", "swirls", "strokes")
+NETS = ("imagenet", "random16", "small", "random")
+SEEDS = (1, 2, 3)
+LOOKS = (1, 2, 5, 10, 20, 50, 100)
+RATES = (0.01, 0.03, 0.1)
+WEIGHTS = (0.01, 0.1, 1.0, 10.0, 100.0)
+CONTENT_SEED, CONTENT_PLACE = 5, 0  # which drawn picture
+CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_2", "relu5_1")
+FACTOR, TAUGHT, JUDGED, SISTER = 4, 800, 600, 7
+EYE_LAYERS = ("relu2_2",)  # of the perceptual loss: those of Johnson et al. for super-resolution
+DONE = Path(__file__).resolve().parents[1] / "build" / "perceptual"  # one file a finished piece
+
+
+# --- nets, contents, measures ---
+
+
+def wide(known: bool) -> Eye:
+    net = vgg("D", hidden=(), classes=3, initialization="he", generator=torch.Generator().manual_seed(0))
+    if known and not weights.features_from_environment(net):
+        raise SystemExit(f"error: {weights.ENVIRONMENT} names no file with the convolutions of VGG-16")
+    return Eye(net, **IMAGENET)
+
+
+def eye_of(name: str) -> Eye:
+    card = trained.card("small_vgg")
+    match name:
+        case "imagenet" | "random16":
+            return wide(name == "imagenet")
+        case "small":
+            return Eye(trained.load("small_vgg"), card.mean, card.std)
+    return Eye(small_vgg(seed=0, initialization="he"), card.mean, card.std)
+
+
+def content() -> Tensor:
+    """An airplane, drawn by the course."""
+    return draw(8, CONTENT_SEED, SIZE).images[CONTENT_PLACE][None].float() / 255
+
+
+def autocorrelation(picture: Tensor, reach: int = 16) -> Tensor:
+    """How alike the gray values of pixels are, by how far apart they lie: ``(2 reach + 1, 2 reach + 1)``, 1 in the middle."""
+    gray = picture.double().mean(1)[0]
+    gray = gray - gray.mean()
+    side = 2 * gray.shape[0]  # room, so that the far edge is no neighbor
+    spectrum = torch.fft.fft2(gray, (side, side)).abs().square()
+    pairs = torch.fft.fft2(torch.ones_like(gray), (side, side)).abs().square()
+    products = torch.fft.ifft2(spectrum).real / torch.fft.ifft2(pairs).real.clamp(min=0.5)
+    middle = torch.fft.fftshift(products)[side // 2 - reach :, side // 2 - reach :][: 2 * reach + 1, : 2 * reach + 1]
+    return middle / middle[reach, reach]
+
+
+def likeness(picture: Tensor, style: Tensor) -> float:
+    """Distance of two autocorrelations as a share of the length of the style's; without the middle, which is always 1."""
+    found, wanted = autocorrelation(picture), autocorrelation(style)
+    for some in (found, wanted):
+        some[16, 16] = 0
+    return float((found - wanted).norm() / wanted.norm())
+
+
+def packed(picture: Tensor) -> str:
+    """One picture ``(1, 3, H, W)`` from 0 to 1 as base64 of JPEG."""
+    from PIL import Image
+
+    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=90, subsampling=0)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+# --- paintings ---
+
+
+def textures(net: str) -> dict:
+    eye, found = eye_of(net), {}
+    for depth in range(1, 6):
+        found[str(depth)] = {"likeness": {}, "pictures": {}}
+        for name in STYLES:
+            style = draw_style(name, SIZE)
+            done = paint(eye, noise(SIZE), style=style, style_layers=STYLE[:depth], steps=STEPS)
+            found[str(depth)]["likeness"][name] = likeness(done.picture, style)
+            found[str(depth)]["pictures"][name] = packed(done.picture)
+            print(net, depth, name, f"{found[str(depth)]['likeness'][name]:.3f}", done, flush=True)
+    return found
+
+
+def optimizers() -> dict:
+    eye, style, found = eye_of("small"), draw_style("mosaic", SIZE), {}
+    for name, changes in (
+        ("L-BFGS", {}),
+        *((f"Adam {rate:g}", {"optimizer": "Adam", "learning_rate": rate}) for rate in RATES),
+    ):
+        losses = [
+            paint(eye, noise(SIZE, seed), content=content(), style=style, steps=LOOKS[-1], **changes).losses
+            for seed in SEEDS
+        ]
+        found[name] = {str(look): summary([some[look - 1] for some in losses]) for look in LOOKS}
+        print(name, {look: f"{found[name][look]['mean']:.4f}" for look in found[name]}, flush=True)
+    return found
+
+
+def pools() -> dict:
+    found = {}
+    for pool in perceptual.POOLS:
+        eye = wide(True)
+        eye = Eye(eye.net, **IMAGENET, pool=pool)
+        rows = {"likeness": [], "grain": [], "gradient": []}
+        for seed in SEEDS:
+            style = draw_style("mosaic", SIZE)
+            start = noise(SIZE, seed).requires_grad_()
+            wanted = eye(style, *STYLE)
+            (slope,) = torch.autograd.grad(perceptual.style_loss(eye(start, *STYLE), wanted), start)
+            slope = slope.abs().sum(1)
+            rows["gradient"].append(float((slope < 0.1 * slope.mean()).float().mean()))
+            done = paint(eye, start, style=style, steps=STEPS)
+            rows["likeness"].append(likeness(done.picture, style))
+            rows["grain"].append(float(total_variation(done.picture) / total_variation(style)) - 1)
+            if seed == SEEDS[0]:
+                picture = packed(done.picture)
+            print(pool, seed, {name: f"{some[-1]:.3f}" for name, some in rows.items()}, done, flush=True)
+        found[pool] = {**{name: summary(some) for name, some in rows.items()}, "picture": picture}
+    return found
+
+
+def transfers() -> dict:
+    eye, style, found = wide(True), draw_style("swirls", SIZE), {"weights": {}, "starts": {}, "pictures": {}}
+    for weight in WEIGHTS:
+        done = paint(eye, content(), content=content(), style=style, style_weight=weight, steps=STEPS)
+        found["weights"][f"{weight:g}"] = done.parts
+        found["pictures"][f"weight {weight:g}"] = packed(done.picture)
+        print("weight", weight, done, flush=True)
+    for name in ("noise", "content"):
+        runs = []
+        for seed in SEEDS if name == "noise" else SEEDS[:1]:
+            start = noise(SIZE, seed) if name == "noise" else content()
+            done = paint(eye, start, content=content(), style=style, style_weight=1.0, steps=STEPS)
+            runs.append({**done.parts, "loss": sum(done.parts.values())})
+            found["pictures"].setdefault(f"from {name}", packed(done.picture))
+            print("from", name, seed, done, flush=True)
+        found["starts"][name] = {part: summary([run[part] for run in runs]) for part in runs[0]}
+    return found
+
+
+def content_layers() -> dict:
+    eye, found = wide(True), {"error": {}, "pictures": {}}
+    for layer in CONTENT_LAYERS:
+        done = paint(eye, noise(SIZE), content=content(), content_layers=(layer,), steps=STEPS)
+        found["error"][layer] = float((done.picture - content()).square().mean())
+        found["pictures"][layer] = packed(done.picture)
+        print(layer, found["error"][layer], done, flush=True)
+    return found
+
+
+# --- enlarging ---
+
+
+def losses() -> dict:
+    """By name, the loss of two batches of pictures."""
+    eye = eye_of("small")
+    smooth = Eye(eye.net, eye.mean.flatten(), eye.std.flatten(), pool="average")
+
+    def through(some: Eye):
+        return lambda found, wanted: content_loss(some(found, *EYE_LAYERS), some(wanted, *EYE_LAYERS))
+
+    return {"pixel": functional.mse_loss, "perceptual": through(eye), "perceptual, average pools": through(smooth)}
+
+
+def sister() -> torch.nn.Module:
+    """The shipped net's recipe with another seed: a net that no loss here knows. Trained once, kept under build/."""
+    data, net, path = photographs(validation_per_class=500), small_vgg(3, SISTER), DONE / "sister.safetensors"
+    if path.exists():
+        return weights.build(path)
+    fit(net, data, QUICK, seed=SISTER)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights.save(net, path)
+    return net.eval()
+
+
+def seams(pictures: Tensor) -> float:
+    """The mean step between neighbors across the border of two cells over that within a cell; 1 where there is no grid."""
+    steps = pictures.diff(dim=3).abs().mean((0, 1, 2))  # step i lies between columns i and i + 1
+    border = (torch.arange(len(steps)) + 1) % FACTOR == 0
+    return float(steps[border].mean() / steps[~border].mean())
+
+
+@torch.no_grad()
+def judged(found: Tensor, wanted: Tensor, labels: Tensor, judges: dict) -> dict:
+    """Decibels, total variation over the original's, seams, distance as nets see it that no loss knew, the sister's accuracy."""
+    found = found.clamp(0, 1)
+    rows = {
+        "psnr": psnr(found, wanted),
+        "sharpness": float(total_variation(found) / total_variation(wanted)),
+        "seams": seams(found),
+    }
+    for name, (eye, layers) in judges.items():
+        parts = [
+            content_loss(eye(a, *layers), eye(b, *layers))
+            for a, b in zip(found.split(50), wanted.split(50), strict=True)
+        ]
+        rows[name] = float(torch.stack(parts).mean())
+    data = photographs(validation_per_class=500)
+    answers = predict(judges["sister"][0].net, data.normalize((found * 255).round().byte())).argmax(1)
+    rows["accuracy"] = float((answers == labels).float().mean())
+    return rows
+
+
+def judges() -> dict:
+    card, other = trained.card("small_vgg"), sister()
+    return {
+        "imagenet": (wide(True), ("relu1_2", "relu2_2", "relu3_3")),
+        "sister": (Eye(other, card.mean, card.std), ("relu2_2",)),
+        "random": (Eye(small_vgg(seed=1, initialization="he"), card.mean, card.std), ("relu2_2",)),
+    }
+
+
+def enlarging() -> dict:
+    data = photographs(validation_per_class=500)
+    pictures = data.train.images.float() / 255
+    chosen = torch.arange(0, len(data.validation.labels), len(data.validation.labels) // JUDGED)[:JUDGED]
+    wanted, labels = data.validation.images[chosen].float() / 255, data.validation.labels[chosen]
+    known, shown = judges(), [3, 101, 220, 301, 415, 530]
+    found = {
+        name: judged(some, wanted, labels, known)
+        for name, some in (("original", wanted), ("bicubic", enlarge(shrink(wanted))))
+    }
+    found = {name: {part: summary([value]) for part, value in row.items()} for name, row in found.items()}
+    kept = {"original": wanted[shown], "small": shrink(wanted[shown]), "bicubic": enlarge(shrink(wanted[shown]))}
+    for name, loss in losses().items():
+        rows = []
+        for seed in SEEDS:
+            enlarger = Enlarger(FACTOR, seed=seed)
+            teach(enlarger, pictures, loss, steps=TAUGHT, seed=seed)
+            with torch.no_grad():
+                large = torch.cat([enlarger(some) for some in shrink(wanted).split(100)])
+            rows.append(judged(large, wanted, labels, known))
+            if seed == SEEDS[0]:
+                kept[name] = large[shown]
+            print(name, seed, {part: f"{value:.3f}" for part, value in rows[-1].items()}, flush=True)
+        found[name] = {part: summary([row[part] for row in rows]) for part in rows[0]}
+    strips = {name: packed(torch.cat(list(some.clamp(0, 1)), 2)[None]) for name, some in kept.items()}
+    return {"judged": found, "pictures": strips}
+
+
+# --- all of it ---
+
+PIECES = {
+    **{f"textures_{net}": lambda net=net: textures(net) for net in NETS},
+    "optimizers": optimizers,
+    "pools": pools,
+    "transfers": transfers,
+    "content_layers": content_layers,
+    "enlarging": enlarging,
+}
+
+
+def collect(found: dict) -> dict:
+    pictures = {"content": packed(content()), **{f"style {name}": packed(draw_style(name, SIZE)) for name in STYLES}}
+    textures = {}
+    for net in NETS:
+        textures[net] = {}
+        for depth, row in found[f"textures_{net}"].items():
+            textures[net][depth] = summary(list(row["likeness"].values()))
+            pictures[f"texture {net} {depth}"] = row["pictures"]["mosaic"]
+    for pool, row in found["pools"].items():
+        pictures[f"pool {pool}"] = row.pop("picture")
+    pictures |= {f"transfer {name}": some for name, some in found["transfers"]["pictures"].items()}
+    pictures |= {f"content {name}": some for name, some in found["content_layers"]["pictures"].items()}
+    pictures |= {f"enlarged {name}": some for name, some in found["enlarging"]["pictures"].items()}
+    return {
+        **provenance("python -m experiments.perceptual"),
+        "what": "textures, style transfer and enlarging by the values of four nets",
+        "setting": {
+            "size": SIZE,
+            "steps": STEPS,
+            "styles": list(STYLES),
+            "taught": TAUGHT,
+            "batch": 32,
+            "factor": FACTOR,
+        },
+        "images": {"validation": JUDGED},
+        "seeds": list(SEEDS),
+        "noise": summary([likeness(noise(SIZE), draw_style(name, SIZE)) for name in STYLES]),
+        "another": summary([likeness(draw_style(name, SIZE, 1), draw_style(name, SIZE)) for name in STYLES]),
+        "textures": textures,
+        "optimizers": found["optimizers"],
+        "pools": found["pools"],
+        "weights": found["transfers"]["weights"],
+        "starts": found["transfers"]["starts"],
+        "content_layers": found["content_layers"]["error"],
+        "enlarging": found["enlarging"]["judged"],
+        "pictures": pictures,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m experiments.perceptual", description=__doc__.splitlines()[0])
+    parser.add_argument("--collect", action="store_true", help="write the result, once all pieces are finished")
+    parser.add_argument("pieces", nargs="*", help=f"some of {', '.join(PIECES)}; without names, all of them")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if not options.collect:
+        for name in options.pieces or PIECES:
+            once(DONE / f"{name}.json", PIECES[name])
+    paths = {name: DONE / f"{name}.json" for name in PIECES}
+    if missing := [name for name, path in paths.items() if not path.exists()]:
+        raise SystemExit(f"still to do: {', '.join(missing)}")
+    print(
+        write(
+            "perceptual", collect({name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()})
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
