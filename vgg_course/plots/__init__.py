@@ -47,6 +47,15 @@ from vgg_course.plots.shaping import cause_and_complaint, grids_by_size
 from vgg_course.plots.sharing import apart_by_shard, message_times, ring_rounds, speed_ups, step_times
 from vgg_course.plots.sliding import row_as_window, score_maps, windows_on_pixels
 from vgg_course.plots.style import styled
+from vgg_course.plots.successors import (
+    costs_of_nets,
+    depth_by_arm,
+    errors_by_epoch,
+    gradient_by_block,
+    scattered,
+    two_recipes,
+    work_by_stage,
+)
 from vgg_course.plots.tracing import growth, influence, overlapping_windows, step
 from vgg_course.plots.training import (
     confusion_matrix,
@@ -76,8 +85,10 @@ __all__ = [
     "companies",
     "confusion_matrix",
     "costs",
+    "costs_of_nets",
     "crop_coverage",
     "decaying",
+    "depth_by_arm",
     "depth_by_net",
     "depth_differences",
     "descents",
@@ -89,6 +100,7 @@ __all__ = [
     "error_by_side",
     "error_parts",
     "errors_by_configuration",
+    "errors_by_epoch",
     "errors_by_training",
     "few_labels",
     "few_shot_curves",
@@ -98,6 +110,7 @@ __all__ = [
     "gains_and_chance",
     "gains_over_first",
     "gallery",
+    "gradient_by_block",
     "grids_by_size",
     "growth",
     "headline_errors",
@@ -136,6 +149,7 @@ __all__ = [
     "relative_gradients",
     "ring_rounds",
     "row_as_window",
+    "scattered",
     "schedules",
     "score_maps",
     "shared_area",
@@ -151,7 +165,9 @@ __all__ = [
     "sums_of_filters",
     "texture_by_depth",
     "two_bases",
+    "two_recipes",
     "view_of_a_stack",
     "where_it_points",
     "windows_on_pixels",
+    "work_by_stage",
 ]
