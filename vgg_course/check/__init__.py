@@ -33,6 +33,8 @@ from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, live_run, random_flip
+from vgg_course.check.transferring import hinge_loss, part_rate, ready_for_head, two_view_vectors
+from vgg_course.check.vectors import cosines, nearest_accuracy, pooled_vectors, principal_coordinates
 from vgg_course.check.verdict import Verdict
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "convolve",
     "convolve_backward",
     "copied_layers",
+    "cosines",
     "crop_of_cell",
     "crop_starts",
     "crops_answer",
@@ -86,6 +89,7 @@ __all__ = [
     "guided_relu",
     "he_normal",
     "headline_error",
+    "hinge_loss",
     "image_sides_for",
     "iou",
     "jump_and_field",
@@ -96,21 +100,26 @@ __all__ = [
     "localization_error",
     "mean_iou",
     "merged_gradient",
+    "nearest_accuracy",
     "occlusion_falls",
     "output_size",
     "paired_error",
     "paired_interval",
     "pairs_against",
+    "part_rate",
     "pca_color",
     "peak_values",
     "per_class_loss",
     "pixelwise",
     "places_that_agree",
+    "pooled_vectors",
     "prepare_for_training",
+    "principal_coordinates",
     "published_lrn",
     "random_crops",
     "random_flip",
     "rank_correlation",
+    "ready_for_head",
     "receptive_field_of",
     "reported_accuracy",
     "rescaled_size",
@@ -122,6 +131,7 @@ __all__ = [
     "speed_up",
     "top_k_error",
     "total_variation",
+    "two_view_vectors",
     "verdict_on_ordering",
     "weights_saved",
     "with_5x5",
