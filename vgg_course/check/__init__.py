@@ -31,6 +31,13 @@ from vgg_course.check.repeating import batch_jitter, paired_interval, verdict_on
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
+from vgg_course.check.successors import (
+    bottleneck_weights,
+    net_within,
+    pooled_logits,
+    residual_block,
+    separable_share,
+)
 from vgg_course.check.tracing import convolutions_needed, field_size, first_pixel, receptive_field_of
 from vgg_course.check.training import channel_statistics, evaluated_accuracy, live_run, random_flip
 from vgg_course.check.transferring import hinge_loss, part_rate, ready_for_head, two_view_vectors
@@ -46,6 +53,7 @@ __all__ = [
     "batch_jitter",
     "best_guess",
     "block_forward",
+    "bottleneck_weights",
     "box_in_image",
     "channel_statistics",
     "claim_grade",
@@ -101,6 +109,7 @@ __all__ = [
     "mean_iou",
     "merged_gradient",
     "nearest_accuracy",
+    "net_within",
     "occlusion_falls",
     "output_size",
     "paired_error",
@@ -112,6 +121,7 @@ __all__ = [
     "per_class_loss",
     "pixelwise",
     "places_that_agree",
+    "pooled_logits",
     "pooled_vectors",
     "prepare_for_training",
     "principal_coordinates",
@@ -123,10 +133,12 @@ __all__ = [
     "receptive_field_of",
     "reported_accuracy",
     "rescaled_size",
+    "residual_block",
     "ring_megabytes",
     "roi_pool",
     "score_map_size",
     "seeds_needed",
+    "separable_share",
     "shrinkage",
     "speed_up",
     "top_k_error",
