@@ -210,6 +210,29 @@ def share_right(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> f
     return right / count
 
 
+def adapt(
+    model: nn.Module,
+    train: Iterable[tuple[Tensor, Tensor]],
+    test: Iterable[tuple[Tensor, Tensor]],
+    classes: int,
+    *,
+    steps: tuple[int, int] = (200, 400),
+    head: float = 0.01,
+    decay: float = 0.3,
+    seed: int = 0,
+) -> tuple[nn.Module, list[float]]:
+    """A copy of the net, transferred in two stages, and its shares of right answers on ``test`` after each of them.
+
+    First a new head learns alone, for ``steps[0]`` steps; then all parts, for ``steps[1]``, at rates that fall by ``decay``
+    from part to part. ``train`` and ``test`` give batches of inputs and labels: a ``DataLoader`` each, for example.
+    """
+    net, shares = with_new_head(model, classes, torch.Generator().manual_seed(seed)), []
+    for count, factor in zip(steps, (0.0, decay), strict=True):
+        tune(net, train, rates(net, head, factor), count, seed=seed)
+        shares.append(share_right(net, test))
+    return net, shares
+
+
 # --- classes that the shipped net has never seen ---
 
 UNSEEN = ("cat", "deer", "dog", "frog", "horse", "ship", "truck")
