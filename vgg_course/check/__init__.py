@@ -24,6 +24,7 @@ from vgg_course.check.diagnosing import cured, diagnosis
 from vgg_course.check.heads import deepest_stage, dilated_span, jump_and_field, mean_iou, roi_pool
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
+from vgg_course.check.looking import patch_box, selectivity, sparsity, top_cells
 from vgg_course.check.painting import best_guess, forgets_places, gram_matrix, total_variation
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
@@ -116,6 +117,7 @@ __all__ = [
     "paired_interval",
     "pairs_against",
     "part_rate",
+    "patch_box",
     "pca_color",
     "peak_values",
     "per_class_loss",
@@ -138,9 +140,12 @@ __all__ = [
     "roi_pool",
     "score_map_size",
     "seeds_needed",
+    "selectivity",
     "separable_share",
     "shrinkage",
+    "sparsity",
     "speed_up",
+    "top_cells",
     "top_k_error",
     "total_variation",
     "two_view_vectors",

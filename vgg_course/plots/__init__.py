@@ -31,6 +31,7 @@ from vgg_course.plots.heads import (
 )
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.localizing import boxes_on_pictures, error_by_arm, error_parts, overlap_by_shift, shared_area
+from vgg_course.plots.looking import by_layer, class_responses, color_filters, feature_maps, footprint, patches
 from vgg_course.plots.painting import descents, gallery, judgments, texture_by_depth
 from vgg_course.plots.preparing import color_cloud, crop_coverage, likeness_by_layer, pictures, sums_of_filters
 from vgg_course.plots.pretraining import by_start, pull_by_layer
@@ -79,9 +80,12 @@ __all__ = [
     "bars",
     "both_ways",
     "boxes_on_pictures",
+    "by_layer",
     "by_start",
     "cause_and_complaint",
+    "class_responses",
     "color_cloud",
+    "color_filters",
     "companies",
     "confusion_matrix",
     "costs",
@@ -102,9 +106,11 @@ __all__ = [
     "errors_by_configuration",
     "errors_by_epoch",
     "errors_by_training",
+    "feature_maps",
     "few_labels",
     "few_shot_curves",
     "fit_and_test",
+    "footprint",
     "fused_errors",
     "gain_lines",
     "gains_and_chance",
@@ -137,6 +143,7 @@ __all__ = [
     "overlap_by_shift",
     "overlapping_windows",
     "painted",
+    "patches",
     "picked_epochs",
     "pictures",
     "point_maps",
