@@ -144,6 +144,13 @@ def enlarge(maps: Tensor, side: int) -> Tensor:
     return functional.interpolate(maps[:, None], (side, side), mode="bilinear", align_corners=False)[:, 0]
 
 
+def edges(images: Tensor) -> Tensor:
+    """A map that asks no net at all: how much a pixel differs from its right and lower neighbors, ``(B, H, W)``."""
+    down = functional.pad(images.diff(dim=2), (0, 0, 0, 1)).abs()
+    right = functional.pad(images.diff(dim=3), (0, 1)).abs()
+    return (down + right).amax(1)
+
+
 # --- images ---
 
 
