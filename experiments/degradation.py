@@ -4,8 +4,8 @@
     python -m experiments.degradation --collect    write the result of the runs that are finished
 
 Nets for small images as in section 4.2 of that paper, half as wide (8, 16 and 32 channels) and on half the grid (the first
-convolution has stride 2), with batch norm: plain; plain, but with convolutions that begin by passing every channel on
-(``dirac``), where they have as many channels out as in; and residual, with shortcuts that have no parameters. Nets of one
+convolution has stride 2), with batch norm: plain; plain, but with convolutions that begin by passing on what channels
+they can (``dirac``); and residual, with shortcuts that have no parameters. Nets of one
 depth have the same parameters, and those of one seed the same order of images. All else begins with He's weights.
 
 Reduced CIFAR-10, 500 photographs of each class held out; the test photographs are never looked at. Each arm has the best of
@@ -32,11 +32,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from experiments.depth import student_t
 from experiments.provenance import once, photographs, provenance, summary, write
 from vgg_course.data import Dataset
+from vgg_course.initialization import initialize
 from vgg_course.successors import DeepNet, macs, parameters, pass_on
 from vgg_course.training import Recipe, evaluate, fit
 
@@ -70,12 +70,7 @@ DONE = Path(__file__).resolve().parents[1] / "build" / "degradation"  # one file
 def begin(arm: str, depth: int, seed: int) -> DeepNet:
     """A net of an arm with its first weights: of one seed and depth the same in all arms, but for what dirac sets."""
     net, generator = DeepNet(depth, arm == "residual", WIDTH, 3, STRIDE), torch.Generator().manual_seed(seed)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
-            nn.init.zeros_(module.bias)
+    initialize(net, "he", generator)
     if arm == "dirac":
         pass_on(net)
     return net

@@ -84,10 +84,14 @@ class DeepNet(nn.Sequential):
 
 
 def pass_on(net: nn.Module) -> None:
-    """Make every 3x3 convolution that keeps its channels pass each on unchanged (``dirac``), in place."""
+    """Make every convolution pass on what channels it can, unchanged (``dirac``); its further filters stay. In place.
+
+    The same as ``initialize(net, "dirac")``, but for the draw of the further filters and of the last layer.
+    """
     for module in net.modules():
-        if isinstance(module, nn.Conv2d) and module.in_channels == module.out_channels and module.groups == 1:
-            nn.init.dirac_(module.weight)
+        if isinstance(module, nn.Conv2d) and module.groups == 1:
+            with torch.no_grad():
+                nn.init.dirac_(module.weight[: module.in_channels])
 
 
 def blocks(net: DeepNet) -> list[Block]:

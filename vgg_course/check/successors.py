@@ -40,9 +40,6 @@ def separable_share(attempt: Callable, seed: int = 0) -> Verdict:
             "That is the work itself, for one place; divide it by that of the dense layer.": lambda a, b, k: (
                 k**2 * a + a * b
             ),
-            "You let the depthwise half work on the output channels. It comes first, on the inputs.": lambda a, b, k: (
-                1 / a + 1 / k**2
-            ),
         },
         tolerance=1e-6,
     )
