@@ -264,12 +264,11 @@ def net_within(attempt: Callable, seed: int = 0) -> Verdict:
         ),
     }
     small = {"x": (60.0, 10, 100), "y": (70.0, 20, 50), "z": (80.0, 20, 200)}
-    cases = [(small, 20, 100)]
-    while len(cases) < 7:
-        found = drawn()
-        wrong = {_answer(mistaken, found) for mistaken in mistakes.values()}
-        if _best(*found) not in wrong or len(cases) % 2:  # half of the cases catch every mistake at once
-            cases.append(found)
+    apart = False
+    while not apart:  # until no two rules, right or wrong, choose alike
+        cases = [(small, 20, 100), *(drawn() for _ in range(9))]
+        rules = [_best, *mistakes.values()]
+        apart = len({tuple(rule(*case) for case in cases) for rule in rules}) == len(rules)
     answers = []
     for nets, parameters, macs in cases:
         on = f"{len(nets)} nets, {parameters:,} parameters, {macs:,} MACs"
@@ -289,7 +288,7 @@ def net_within(attempt: Callable, seed: int = 0) -> Verdict:
     mine, best = (f"{name} {nets[name]}" for name in (answers[place], targets[place]))
     message = f"within {parameters:,} parameters and {macs:,} MACs it chose {mine}, and the best is {best}."
     for words, mistaken in mistakes.items():
-        if answers == [_answer(mistaken, case) for case in cases]:
+        if answers == [mistaken(*case) for case in cases]:
             return Verdict(task, "wrong", f"{message} {words}")
     return Verdict(task, "wrong", message)
 
@@ -297,7 +296,3 @@ def net_within(attempt: Callable, seed: int = 0) -> Verdict:
 def _best(nets: Mapping[str, Cost], parameters: int, macs: int, pick: Callable = max) -> str:
     fitting = {name: cost[0] for name, cost in nets.items() if cost[1] <= parameters and cost[2] <= macs}
     return pick(fitting, key=fitting.get) if fitting else ""
-
-
-def _answer(choose: Callable, case: Sequence) -> str:
-    return choose(*case)

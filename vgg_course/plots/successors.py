@@ -28,7 +28,7 @@ def costs_of_nets(columns: Mapping[str, Mapping[str, float]], marked: Sequence[s
         marked: the nets whose bars are hatched.
     """
     titles = list(next(iter(columns.values())))
-    figure, axes = plt.subplots(1, len(columns), figsize=(9.2, 0.3 * len(titles) + 0.8), sharey=True)
+    axes = plt.subplots(1, len(columns), figsize=(9.2, 0.3 * len(titles) + 0.8), sharey=True)[1]
     for ax, (heading, values) in zip(axes, columns.items(), strict=True):
         most = max(values.values())
         for row, title in enumerate(titles):
@@ -47,7 +47,6 @@ def costs_of_nets(columns: Mapping[str, Mapping[str, float]], marked: Sequence[s
             ax.spines[side].set_visible(False)
     axes[0].set_yticks(range(len(titles)), titles, fontsize=9)
     axes[0].set_ylim(len(titles) - 0.4, -0.6)
-    figure.subplots_adjust(wspace=0.06)
     return list(axes)
 
 
@@ -217,5 +216,4 @@ def work_by_stage(nets: Mapping[str, Mapping[str, float]]) -> list[Axes]:
         ax.set_xlim(0, 1.25 * max(by_stage.values()) / 1e9)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-    axes[0].figure.tight_layout()
     return axes
