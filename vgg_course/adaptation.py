@@ -151,6 +151,7 @@ def tune(
     precision = precision or best_precision(device)
     model.to(memory_format=torch.channels_last).requires_grad_(False)
     sgd = torch.optim.SGD(_groups(modules, rates, weight_decay), lr=0.0, momentum=momentum, nesterov=momentum > 0)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     losses: list[float] = []
     try:
         with in_mode(model, train=True), torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -166,8 +167,9 @@ def tune(
                     logits = model(inputs.to(device, memory_format=torch.channels_last))
                 loss = functional.cross_entropy(logits.float(), labels.to(device))
                 sgd.zero_grad()
-                loss.backward()
-                sgd.step()
+                scaler.scale(loss).backward()
+                scaler.step(sgd)
+                scaler.update()
                 losses.append(loss.item())
                 if not math.isfinite(losses[-1]):
                     raise TrainingError(f"the loss is {losses[-1]} at step {step + 1} of {steps}: lower the rates.")
