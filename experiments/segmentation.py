@@ -55,7 +55,7 @@ from vgg_course.model import VGG
 from vgg_course.recipes import small_vgg
 from vgg_course.synthetic import Pictures, scenes
 
-SIZE, SCALE = 64, (0.12, 0.8)
+SIZE, SCALE = 64, (0.15, 1.0)
 LABELED, TESTED = 100, 100  # of each class
 POOLS = ("pool5", "pool4", "pool3", "pool2", "pool1")
 STRIDES = dict(zip(POOLS, (32, 16, 8, 4, 2), strict=True))
@@ -73,7 +73,7 @@ FEW_ARMS = {
 }
 SEEDS = (1, 2, 3, 4, 5)
 SEARCH_SEED = 100
-HEAD_STEPS, TUNE_STEPS, BATCH = 150, 60, 12
+HEAD_STEPS, TUNE_STEPS, BATCH = 200, 80, 12
 HEAD_RATES, TUNE_RATES = (0.005, 0.02, 0.08), (0.0003, 0.001, 0.003)
 FOUND = 0.5  # an object counts as found if its IoU is above this
 DONE = Path(__file__).resolve().parents[1] / "build" / "segmentation"  # one file a finished piece

@@ -36,7 +36,6 @@ def dilated_span(attempt: Callable, seed: int = 0) -> Verdict:
             "Count the first cell, too: k - 1 steps lead from it to the last.": lambda k, d: (k - 1) * d,
             "That is the number of cells that are read; the holes between them count, too.": lambda k, d: k,
             "A dilation of d leaves d - 1 cells free between two values, not d.": lambda k, d: k + (k - 1) * d,
-            "There is a gap behind each value but the last: k - 1 gaps.": lambda k, d: k + k * (d - 1),
             "That is the padding that keeps the size; the span is asked.": lambda k, d: (k - 1) * d // 2,
         },
     )
@@ -256,6 +255,7 @@ def mean_iou(attempt: Callable, seed: int = 0) -> Verdict:
     cases = {
         "a picture where one of three classes is absent": picture(1, 1, 3, 6),
         "a picture whose object is taken for another class": picture(1, 2, 4, 8),
+        "a picture whose object is overlooked": picture(1, 0, 3, 6),
         "a picture of four classes": (noise[0], noise[1] * (noise[0] < 3) + noise[0] * (noise[0] > 2), 4),
     }
     answers = []
@@ -323,7 +323,7 @@ def roi_pool(attempt: Callable, seed: int = 0) -> Verdict:
             (2, 8, 9, (2, 0, 8, 4), 2),
             (3, 9, 11, (1, 2, 8, 9), 3),
             (2, 7, 12, (3, 1, 11, 6), 3),
-            (2, 5, 5, (1, 2, 3, 5), 4),
+            (2, 6, 7, (1, 0, 6, 5), 4),
         )
     }
 
