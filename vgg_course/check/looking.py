@@ -72,7 +72,7 @@ def patch_box(attempt: Callable, seed: int = 0) -> Verdict:
     nets = [receptive_field("D"), receptive_field("A")]
     cases = [(nets[0]["conv1_2"], 3, 5), (nets[0]["pool1"], 0, 2), (nets[0]["conv2_2"], 60, 0)]
     for _ in range(5):
-        field = draw.choice(nets)[draw.choice(["conv2_2", "pool2", "conv3_2", "pool3", "conv4_1"])]
+        field = draw.choice(nets)[draw.choice(["conv2_1", "pool2", "conv3_2", "pool3", "conv4_1"])]
         cases.append((field, draw.randrange(field.grid), draw.randrange(field.grid)))
     for row, column in ((0, -1), (-1, 0), (-1, -1), (0, 0)):
         field = nets[0]["conv3_3"]
