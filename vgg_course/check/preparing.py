@@ -342,7 +342,7 @@ def _colors_of(blue, mean: list[float]) -> str:
         if abs(found - value) < (0.6 if abs(value) > 5 else 0.02):
             return words
     wanted = 100 - mean[2]
-    return "" if abs(found - wanted) < 0.6 else f"a blue of 100 became {found:.2f}; less its mean it is {wanted:.0f}."
+    return "" if abs(found - wanted) < 0.1 else f"a blue of 100 became {found:.2f}; less its mean it is {wanted:.0f}."
 
 
 def _geometry(crops) -> str:

@@ -54,6 +54,7 @@ def verdict_on_ordering(attempt: Callable) -> Verdict:
             [(0.2, 0.9), (-0.4, -0.1)],
             [(-0.1, 0.1), (-0.2, 0.2)],
             [(0.0, 0.5)],
+            [(-0.5, 0.0)],
         )
     ]
     mistakes: Mapping[str, Callable] = {

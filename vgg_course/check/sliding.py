@@ -96,7 +96,7 @@ def dense_macs(attempt: Callable) -> Verdict:
         "MACs of a dense evaluation",
         attempt,
         lambda size: _convolutions(size) + _cells(size) * _connected(224),
-        [{"size": size} for size in (224, 256, 300, 384, 512)],
+        [{"size": size} for size in (224, 256, 300, 384, 512, 992)],
         {
             "The fully-connected layers run once at every cell of the score map.": lambda size: (
                 _convolutions(size) + _connected(224)
