@@ -101,7 +101,7 @@ def painted(images: Tensor, maps: Mapping[str, Tensor]) -> Axes:
         for column in range(across):
             ax, parts = axes[row, column], some[column]
             picture = images[column].permute(1, 2, 0).float() / 255
-            dimmed = picture * (0.35 + 0.65 * (parts > 0).float()[..., None])
+            dimmed = picture * (0.55 + 0.45 * (parts > 0).float()[..., None])
             ax.imshow(dimmed.numpy())
             for label, (line, _) in OUTLINES.items():
                 if (parts == label).any() and not (parts == label).all():
