@@ -57,16 +57,16 @@ from vgg_course.synthetic import draw
 from vgg_course.training import fit
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-SIZE, STEPS = 96, 60
-STYLES = ("mosaic", "swirls", "strokes")
+SIZE, SHOWN, STEPS = 64, 96, 60  # pixels of what is measured, and of what is looked at
+STYLES = ("mosaic", "strokes")
 NETS = ("imagenet", "random16", "small", "random")
 SEEDS = (1, 2, 3)
-LOOKS = (1, 2, 5, 10, 20, 50, 100)
+LOOKS = (1, 2, 5, 10, 20, 40, 60)
 RATES = (0.01, 0.03, 0.1)
-WEIGHTS = (0.01, 0.1, 1.0, 10.0, 100.0)
-CONTENT_SEED, CONTENT_PLACE = 5, 0  # which drawn picture
+WEIGHTS = (0.1, 1.0, 10.0, 100.0)
+CONTENT_SEED, CONTENT_PLACE = 5, 1  # which drawn picture
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_2", "relu5_1")
-FACTOR, TAUGHT, JUDGED, SISTER = 4, 800, 600, 7
+FACTOR, TAUGHT, JUDGED, SISTER = 4, 600, 300, 7
 EYE_LAYERS = ("relu2_2",)  # of the perceptual loss: those of Johnson et al. for super-resolution
 DONE = Path(__file__).resolve().parents[1] / "build" / "perceptual"  # one file a finished piece
 
@@ -74,45 +74,44 @@ DONE = Path(__file__).resolve().parents[1] / "build" / "perceptual"  # one file 
 # --- nets, contents, measures ---
 
 
-def wide(known: bool) -> Eye:
+def wide(known: bool, pool: str = "average") -> Eye:
     net = vgg("D", hidden=(), classes=3, initialization="he", generator=torch.Generator().manual_seed(0))
     if known and not weights.features_from_environment(net):
         raise SystemExit(f"error: {weights.ENVIRONMENT} names no file with the convolutions of VGG-16")
-    return Eye(net, **IMAGENET)
+    return Eye(net, **IMAGENET, pool=pool)
 
 
-def eye_of(name: str) -> Eye:
+def eye_of(name: str, pool: str = "average") -> Eye:
     card = trained.card("small_vgg")
     match name:
         case "imagenet" | "random16":
-            return wide(name == "imagenet")
+            return wide(name == "imagenet", pool)
         case "small":
-            return Eye(trained.load("small_vgg"), card.mean, card.std)
-    return Eye(small_vgg(seed=0, initialization="he"), card.mean, card.std)
+            return Eye(trained.load("small_vgg"), card.mean, card.std, pool)
+    return Eye(small_vgg(seed=0, initialization="he"), card.mean, card.std, pool)
 
 
-def content() -> Tensor:
+def content(size: int = SIZE) -> Tensor:
     """An airplane, drawn by the course."""
-    return draw(8, CONTENT_SEED, SIZE).images[CONTENT_PLACE][None].float() / 255
+    return draw(8, CONTENT_SEED, size).images[CONTENT_PLACE][None].float() / 255
 
 
-def autocorrelation(picture: Tensor, reach: int = 16) -> Tensor:
-    """How alike the gray values of pixels are, by how far apart they lie: ``(2 reach + 1, 2 reach + 1)``, 1 in the middle."""
-    gray = picture.double().mean(1)[0]
-    gray = gray - gray.mean()
-    side = 2 * gray.shape[0]  # room, so that the far edge is no neighbor
-    spectrum = torch.fft.fft2(gray, (side, side)).abs().square()
-    pairs = torch.fft.fft2(torch.ones_like(gray), (side, side)).abs().square()
-    products = torch.fft.ifft2(spectrum).real / torch.fft.ifft2(pairs).real.clamp(min=0.5)
-    middle = torch.fft.fftshift(products)[side // 2 - reach :, side // 2 - reach :][: 2 * reach + 1, : 2 * reach + 1]
-    return middle / middle[reach, reach]
+def autocorrelation(picture: Tensor, reach: int = 5) -> Tensor:
+    """How colors vary together, by how far apart pixels lie: ``(3, 3, 2 reach + 1, 2 reach + 1)``, with no net at all."""
+    colors = picture.double()[0]
+    colors = colors - colors.mean((1, 2), keepdim=True)
+    side = 2 * colors.shape[1]  # room, so that the far edge is no neighbor
+    spectrum = torch.fft.fft2(colors, (side, side))
+    covered = torch.fft.fft2(torch.ones_like(colors[0]), (side, side)).abs().square()
+    pairs = torch.fft.ifft2(covered).real.clamp(min=0.5)  # how many there are at each distance
+    products = torch.fft.ifft2(spectrum[:, None].conj() * spectrum[None]).real / pairs
+    near = slice(side // 2 - reach, side // 2 + reach + 1)
+    return torch.fft.fftshift(products, dim=(2, 3))[..., near, near]
 
 
 def likeness(picture: Tensor, style: Tensor) -> float:
-    """Distance of two autocorrelations as a share of the length of the style's; without the middle, which is always 1."""
+    """Distance of two autocorrelations as a share of the length of the style's: 0 for a twin, 1 for a gray picture."""
     found, wanted = autocorrelation(picture), autocorrelation(style)
-    for some in (found, wanted):
-        some[16, 16] = 0
     return float((found - wanted).norm() / wanted.norm())
 
 
@@ -159,42 +158,48 @@ def optimizers() -> dict:
 
 def pools() -> dict:
     found = {}
-    for pool in perceptual.POOLS:
-        eye = wide(True)
-        eye = Eye(eye.net, **IMAGENET, pool=pool)
-        rows = {"likeness": [], "grain": [], "gradient": []}
-        for seed in SEEDS:
-            style = draw_style("mosaic", SIZE)
-            start = noise(SIZE, seed).requires_grad_()
-            wanted = eye(style, *STYLE)
-            (slope,) = torch.autograd.grad(perceptual.style_loss(eye(start, *STYLE), wanted), start)
-            slope = slope.abs().sum(1)
-            rows["gradient"].append(float((slope < 0.1 * slope.mean()).float().mean()))
-            done = paint(eye, start, style=style, steps=STEPS)
-            rows["likeness"].append(likeness(done.picture, style))
-            rows["grain"].append(float(total_variation(done.picture) / total_variation(style)) - 1)
-            if seed == SEEDS[0]:
-                picture = packed(done.picture)
-            print(pool, seed, {name: f"{some[-1]:.3f}" for name, some in rows.items()}, done, flush=True)
-        found[pool] = {**{name: summary(some) for name, some in rows.items()}, "picture": picture}
+    for net in ("imagenet", "small"):
+        found[net] = {}
+        for pool in perceptual.POOLS:
+            eye, style = eye_of(net, pool), draw_style("mosaic", SIZE)
+            wanted, rows = eye(style, *STYLE), {"likeness": [], "grain": [], "still": []}
+            for seed in SEEDS:
+                start = noise(SIZE, seed).requires_grad_()
+                (slope,) = torch.autograd.grad(perceptual.style_loss(eye(start, *STYLE), wanted), start)
+                slope = slope.abs().sum(1)
+                rows["still"].append(float((slope < 0.1 * slope.mean()).float().mean()))
+                done = paint(eye, start, style=style, steps=STEPS)
+                rows["likeness"].append(likeness(done.picture, style))
+                rows["grain"].append(grain(done.picture) / grain(style))
+                if seed == SEEDS[0]:
+                    picture = packed(done.picture)
+                print(net, pool, seed, {name: f"{some[-1]:.3f}" for name, some in rows.items()}, done, flush=True)
+            found[net][pool] = {**{name: summary(some) for name, some in rows.items()}, "picture": picture}
     return found
 
 
+def grain(picture: Tensor) -> float:
+    """Mean square of what is left when every 2x2 square is replaced by its mean: the finest of all that is there."""
+    return float((picture - functional.interpolate(functional.avg_pool2d(picture, 2), scale_factor=2)).square().mean())
+
+
 def transfers() -> dict:
-    eye, style, found = wide(True), draw_style("swirls", SIZE), {"weights": {}, "starts": {}, "pictures": {}}
-    for weight in WEIGHTS:
-        done = paint(eye, content(), content=content(), style=style, style_weight=weight, steps=STEPS)
-        found["weights"][f"{weight:g}"] = done.parts
-        found["pictures"][f"weight {weight:g}"] = packed(done.picture)
-        print("weight", weight, done, flush=True)
-    for name in ("noise", "content"):
+    found = {"weights": {}, "starts": {}, "pictures": {}}
+    for net in ("imagenet", "small"):
+        eye, style, plane = eye_of(net), draw_style("swirls", SHOWN), content(SHOWN)
+        for weight in WEIGHTS:
+            done = paint(eye, plane, content=plane, style=style, style_weight=weight, steps=STEPS)
+            found["weights"].setdefault(net, {})[f"{weight:g}"] = done.parts
+            found["pictures"][f"{net} {weight:g}"] = packed(done.picture)
+            print(net, "weight", weight, done, flush=True)
+    eye, style, plane = eye_of("imagenet"), draw_style("swirls", SIZE), content()
+    for name, starts in {"noise": [noise(SIZE, seed) for seed in SEEDS], "content": [plane]}.items():
         runs = []
-        for seed in SEEDS if name == "noise" else SEEDS[:1]:
-            start = noise(SIZE, seed) if name == "noise" else content()
-            done = paint(eye, start, content=content(), style=style, style_weight=1.0, steps=STEPS)
-            runs.append({**done.parts, "loss": sum(done.parts.values())})
+        for start in starts:
+            done = paint(eye, start, content=plane, style=style, style_weight=10.0, steps=STEPS)
+            runs.append({**done.parts, "loss": done.parts["content"] + 10 * done.parts["style"]})
             found["pictures"].setdefault(f"from {name}", packed(done.picture))
-            print("from", name, seed, done, flush=True)
+            print("from", name, done, flush=True)
         found["starts"][name] = {part: summary([run[part] for run in runs]) for part in runs[0]}
     return found
 
@@ -214,8 +219,8 @@ def content_layers() -> dict:
 
 def losses() -> dict:
     """By name, the loss of two batches of pictures."""
-    eye = eye_of("small")
-    smooth = Eye(eye.net, eye.mean.flatten(), eye.std.flatten(), pool="average")
+    eye = eye_of("small", "max")
+    smooth = eye_of("small", "average")
 
     def through(some: Eye):
         return lambda found, wanted: content_loss(some(found, *EYE_LAYERS), some(wanted, *EYE_LAYERS))
@@ -265,9 +270,9 @@ def judged(found: Tensor, wanted: Tensor, labels: Tensor, judges: dict) -> dict:
 def judges() -> dict:
     card, other = trained.card("small_vgg"), sister()
     return {
-        "imagenet": (wide(True), ("relu1_2", "relu2_2", "relu3_3")),
-        "sister": (Eye(other, card.mean, card.std), ("relu2_2",)),
-        "random": (Eye(small_vgg(seed=1, initialization="he"), card.mean, card.std), ("relu2_2",)),
+        "imagenet": (wide(True, "max"), ("relu1_2", "relu2_2", "relu3_3")),
+        "sister": (Eye(other, card.mean, card.std), EYE_LAYERS),
+        "random": (Eye(small_vgg(seed=1, initialization="he"), card.mean, card.std), EYE_LAYERS),
     }
 
 
@@ -276,7 +281,7 @@ def enlarging() -> dict:
     pictures = data.train.images.float() / 255
     chosen = torch.arange(0, len(data.validation.labels), len(data.validation.labels) // JUDGED)[:JUDGED]
     wanted, labels = data.validation.images[chosen].float() / 255, data.validation.labels[chosen]
-    known, shown = judges(), [3, 101, 220, 301, 415, 530]
+    known, shown = judges(), [3, 51, 110, 151, 208, 265]
     found = {
         name: judged(some, wanted, labels, known)
         for name, some in (("original", wanted), ("bicubic", enlarge(shrink(wanted))))
@@ -312,15 +317,17 @@ PIECES = {
 
 
 def collect(found: dict) -> dict:
-    pictures = {"content": packed(content()), **{f"style {name}": packed(draw_style(name, SIZE)) for name in STYLES}}
+    pictures = {"content": packed(content()), "content large": packed(content(SHOWN))}
+    pictures |= {"style swirls": packed(draw_style("swirls", SHOWN))}
     textures = {}
     for net in NETS:
         textures[net] = {}
         for depth, row in found[f"textures_{net}"].items():
             textures[net][depth] = summary(list(row["likeness"].values()))
             pictures[f"texture {net} {depth}"] = row["pictures"]["mosaic"]
-    for pool, row in found["pools"].items():
-        pictures[f"pool {pool}"] = row.pop("picture")
+    for net, by_pool in found["pools"].items():
+        for pool, row in by_pool.items():
+            pictures[f"pool {net} {pool}"] = row.pop("picture")
     pictures |= {f"transfer {name}": some for name, some in found["transfers"]["pictures"].items()}
     pictures |= {f"content {name}": some for name, some in found["content_layers"]["pictures"].items()}
     pictures |= {f"enlarged {name}": some for name, some in found["enlarging"]["pictures"].items()}

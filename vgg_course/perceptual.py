@@ -150,9 +150,9 @@ class Painting:
 
 
 def noise(size: int, seed: int = 0) -> Tensor:
-    """A picture ``(1, 3, size, size)`` of gray noise to begin with; a seed is a picture."""
+    """A picture ``(1, 3, size, size)`` to begin with: gray, with a little noise. A seed is a picture."""
     generator = torch.Generator().manual_seed(seed)
-    return (0.5 + 0.15 * torch.randn(1, 3, size, size, generator=generator)).clamp(0, 1)
+    return (0.5 + 0.02 * torch.randn(1, 3, size, size, generator=generator)).clamp(0, 1)
 
 
 def paint(
@@ -321,7 +321,7 @@ def _swirls(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
     side = float(x.max())
     for cx, cy, turn, width in torch.rand(round(7 * max(side, 0.6) ** 2), 4, generator=generator):
         dx, dy = x - cx * side, y - cy * side
-        angle = 7 * (turn - 0.5).sign() * torch.exp(-(dx**2 + dy**2).sqrt() / (0.07 + 0.06 * width))
+        angle = 3.5 * (turn - 0.5).sign() * torch.exp(-(dx**2 + dy**2).sqrt() / (0.09 + 0.06 * width))
         x, y = cx * side + dx * angle.cos() - dy * angle.sin(), cy * side + dx * angle.sin() + dy * angle.cos()
     shade = 0.5 + 0.5 * torch.sin(50 * y + 4 * torch.sin(9 * x))
     bright = (0.5 + 0.5 * torch.sin(17 * x + 23 * y)) ** 3

@@ -40,7 +40,6 @@ def gallery(rows: Mapping[str, Sequence[Tensor]], columns: Sequence[str] = (), s
             if y == 0 and x < len(columns):
                 ax.set_title(columns[x], fontsize=8, loc="center", pad=3)
         ax_row[0].set_ylabel(name, fontsize=8, labelpad=4)
-    axes[0, 0].figure.subplots_adjust(wspace=0.04, hspace=0.04)
     return axes[0, 0]
 
 
