@@ -1,0 +1,1 @@
+"""Assignments from chapters: ``python -m tools.assignments make COURSE.toml FOLDER``."""
