@@ -117,11 +117,6 @@ QUIZ = Quiz(
                     "does no such doubling.",
                     "Ask PyTorch what it really keeps",
                 ),
-                wrong(
-                    D.values * 8 / MiB,
-                    "Eight bytes are a float64, and the division was by `2^20`.",
-                    "Write down what we count",
-                ),
             ],
             otherwise="A value in float32 takes four bytes, and an MB is a million bytes.",
             section="Audit the famous `96 MB`",
