@@ -244,7 +244,7 @@ def test_content_alone_brings_the_picture_back():
     content = draw_style("mosaic", 16)
     done = paint(eye(), noise(16), content=content, content_layers=("relu1_1",), steps=40)
     assert done.parts["content"] < 0.05
-    assert (done.picture - content).square().mean() < 0.3 * (noise(16) - content).square().mean()
+    assert (done.picture - content).square().mean() < 0.5 * (noise(16) - content).square().mean()
 
 
 @pytest.mark.parametrize(
