@@ -197,8 +197,10 @@ def computed(net: str, some: Tensor, seed: int) -> dict[str, Tensor]:
     if net == "ImageNet":
         return of_imagenet(some, imagenet_slips()[""])
     model = shipped() if net == "shipped" else random_net(seed)
-    means = layer_vectors(model, some, "pool3", "pool4", "pool5", prepare=normalize())
-    whole = layer_vectors(model, some, "pool3", "pool4", prepare=normalize(), whole=True)
+    layers = ("pool3", "pool4") if net == "random" else ("pool3", "pool4", "pool5")
+    whole = layer_vectors(model, some, *layers, prepare=normalize(), whole=True)
+    channels = {"pool3": 64, "pool4": 128, "pool5": 128}
+    means = {layer: found.unflatten(1, (channels[layer], -1)).mean(2) for layer, found in whole.items()}
     return means | {f"{layer} whole": found for layer, found in whole.items()}
 
 

@@ -11,6 +11,8 @@ ImageNet weights, images scaled up to 64 pixels, if VGG_COURSE_WEIGHTS names the
 their statistics from training images. Writes book/results/sharpening.json:
 
     accuracy[net][set][layer]   over seeds (one for pixels and ImageNet)
+    pca[layer]                  of the shipped net's vectors of the known images (length 1): the share of the spread that lies in
+                                the two longest directions
     twins                       of all 3,000 test and 15,000 training images of the known classes: how many test images have their
                                 nearest training image (by the whole maps of pool3) at less than LIMITS, the root mean square
                                 over pixels where 255 is 1; and the closest pairs, by their places in reduced_cifar10()
@@ -33,11 +35,16 @@ from vgg_course.data import Dataset
 from vgg_course.model import VGG
 from vgg_course.recipes import QUICK, small_vgg
 from vgg_course.training import fit
-from vgg_course.vectors import layer_vectors, nearest_accuracy, neighbors
+from vgg_course.vectors import layer_vectors, nearest_accuracy, neighbors, unit
 
 LAYERS = ("pool1", "pool2", "pool3", "pool4", "pool5")
 SEEDS = (0, 1, 2, 3, 4)
 LIMITS, PAIRS = (0.03, 0.06, 0.1), 12
+PUBLISHED = {
+    "share": 0.0325,
+    "of": "all ten classes",
+    "source": "Barz & Denzler 2020, ciFAIR",
+}  # near-duplicates in the test set
 DONE = Path(__file__).resolve().parents[1] / "build" / "sharpening"
 
 
@@ -80,6 +87,17 @@ def one(net: str, seed: int) -> dict:
     found = measured(model, data)
     print(net, seed, found, flush=True)
     return found
+
+
+def pca_shares() -> dict[str, float]:
+    """By layer of the shipped net, how much of the spread of the known images lies in the two longest directions."""
+    images, _ = sets()["known"]
+    net, prepare = trained.load("small_vgg"), known().normalize
+    shares = {}
+    for layer, found in layer_vectors(net, images, *LAYERS, prepare=prepare).items():
+        squares = torch.linalg.svdvals(unit(found) - unit(found).mean(0)).square()
+        shares[layer] = float(squares[:2].sum() / squares.sum())
+    return shares
 
 
 def of_pixels() -> dict:
@@ -126,6 +144,7 @@ def twins() -> dict:
 
 def work() -> None:
     once(DONE / "pixels.json", of_pixels)
+    once(DONE / "pca.json", pca_shares)
     for net in ("before", "random"):
         for seed in SEEDS:
             once(DONE / f"{net} {seed}.json", lambda net=net, seed=seed: one(net, seed))
@@ -153,7 +172,8 @@ def collect() -> dict:
         "images": {name: len(labels) for name, (_, labels) in sets().items()},
         "imagenet_side": few_shot.SIDE,
         "accuracy": accuracy,
-        "twins": once(DONE / "twins.json", twins),
+        "pca": once(DONE / "pca.json", pca_shares),
+        "twins": {**once(DONE / "twins.json", twins), "published": PUBLISHED},
     }
 
 

@@ -206,9 +206,10 @@ def ready_for_head(attempt: Callable, seed: int = 0) -> Verdict:
     if last.out_features != classes:
         words = "That is the old head." if last.out_features == 3 else ""
         return wrong(f"the last layer puts out {last.out_features} numbers, not {classes}. {words}".strip())
-    return _one_step(answer, last, images, before, wrong) or Verdict(
-        task, "passed", "a new head of the right size; a training step moved it, and nothing else."
-    )
+    verdict = _one_step(answer, last, images, before, wrong)
+    if verdict is not None:  # a verdict is false unless it passed
+        return verdict
+    return Verdict(task, "passed", "a new head of the right size; a training step moved it, and nothing else.")
 
 
 def _one_step(net: VGG, last, images, before: dict, wrong: Callable) -> Verdict | None:

@@ -133,7 +133,7 @@ def principal_coordinates(attempt: Callable, seed: int = 0) -> Verdict:
     def drawn(n: int, d: int):
         scales = torch.tensor([6.0, 3.0, 1.5, 0.7, 0.3, 0.1])[torch.randperm(d, generator=chance)]
         turn = torch.linalg.qr(torch.randn(d, d, generator=chance)).Q
-        return torch.randn(n, d, generator=chance) * scales @ turn + 4 * torch.rand(d, generator=chance)
+        return (torch.randn(n, d, generator=chance) * scales @ turn + 4 * torch.rand(d, generator=chance)).double()
 
     cases = [{"vectors": drawn(n, d), "k": k} for n, d, k in ((8, 3, 1), (12, 6, 2), (20, 5, 3), (9, 6, 2))]
     mistakes = {
@@ -225,9 +225,7 @@ def nearest_accuracy(attempt: Callable, seed: int = 0) -> Verdict:
             "You compare distances of the vectors as they are; scale them to length 1 first.": (
                 lambda x, y: share(-distant(x), y)
             ),
-            "You found the FARTHEST vector, not the nearest.": lambda x, y: share(
-                -distant(normalize(x, dim=1)).nan_to_num(posinf=-9), y
-            ),
+            "You found the FARTHEST vector, not the nearest.": lambda x, y: share(-alike(x, leave_out=None), y),
             "That is the share of wrong ones; the share of right ones is asked.": lambda x, y: 1 - share(alike(x), y),
             "A share from 0 to 1 is asked, not percent.": lambda x, y: 100 * share(alike(x), y),
             "That is a count; divide it by the number of vectors.": lambda x, y: share(alike(x), y) * len(y),

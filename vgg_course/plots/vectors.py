@@ -22,7 +22,7 @@ LINES = ("-", "--", ":", "-.")
 
 @styled
 def image_map(
-    places: Tensor, images: Tensor, labels: Tensor, classes: Sequence[str], *, side: float = 0.052, note: str = ""
+    places: Tensor, images: Tensor, labels: Tensor, classes: Sequence[str], *, side: float = 0.046, note: str = ""
 ) -> Axes:
     """Pictures at their places on a map, as many as have room; those without are marks of their class.
 
