@@ -312,22 +312,19 @@ def stamps(images: Tensor) -> Tensor:
     return masks
 
 
-def two_objects(pictures: Pictures, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs of pictures of different classes, as one picture each where the two objects' boxes are apart.
+def two_objects(pictures: Pictures, count: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """``count`` pictures with an object of each of two: pairs of different classes whose boxes are apart, drawn by lot.
 
     Returns:
-        images uint8 ``(N, 3, H, W)``, masks bool ``(N, 2, H, W)`` and labels ``(N, 2)`` of the two objects.
+        images uint8 ``(N, 3, H, W)``, masks bool ``(N, 2, H, W)`` and labels ``(N, 2)`` of the two objects; N is less than
+        ``count`` where so many pairs were not found.
     """
-    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
-    half = len(order) // 2
-    a, b = order[:half], order[half : 2 * half]
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randint(len(pictures), (2, 100 * count), generator=generator)
     first, second = pictures.boxes[a], pictures.boxes[b]
-    apart = ((first[:, 2:] + 1 < second[:, :2]) | (second[:, 2:] + 1 < first[:, :2])).any(1)
-    keep = apart & (pictures.labels[a] != pictures.labels[b])
-    a, b = a[keep], b[keep]
+    apart = ((first[:, 2:] < second[:, :2]) | (second[:, 2:] < first[:, :2])).any(1)
+    fits = (apart & (pictures.labels[a] != pictures.labels[b])).nonzero()[:count, 0]
+    a, b = a[fits], b[fits]
     images = torch.where(pictures.masks[b][:, None], pictures.images[b], pictures.images[a])
-    return (
-        images,
-        torch.stack([pictures.masks[a], pictures.masks[b]], 1),
-        torch.stack([pictures.labels[a], pictures.labels[b]], 1),
-    )
+    masks, labels = (torch.stack([part[a], part[b]], 1) for part in (pictures.masks, pictures.labels))
+    return images, masks, labels

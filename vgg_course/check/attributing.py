@@ -32,7 +32,6 @@ def grad_cam_map(attempt: Callable, seed: int = 0) -> Verdict:
     def drawn(*shape: int) -> dict[str, Tensor]:
         while True:  # until the map has something to cut and something to keep
             values, gradients = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
-            values = values.relu()
             found = signed(values, gradients)
             if (found > 0.01).any() and (found < -0.01).any():
                 return {"values": values, "gradients": gradients}
@@ -60,6 +59,7 @@ def grad_cam_map(attempt: Callable, seed: int = 0) -> Verdict:
             lambda v, g: (g.mean(0, keepdim=True) * v).sum(0).relu()
         ),
         "The weights are missing: that is the sum of all channels.": lambda v, g: v.sum(0).relu(),
+        "The weights are missing, and the ReLU.": lambda v, g: v.sum(0),
         "That is scaled so that its maximum is 1. Leave the numbers as they are.": (
             lambda v, g: target(v, g) / target(v, g).max()
         ),
