@@ -1,5 +1,6 @@
 """What every checker of an attempted function does, whatever the exercise: a stub is no mistake, and junk is no crash."""
 
+import sys
 from inspect import signature
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from vgg_course import check
+from vgg_course.check import verdict
 
 
 def takes_a_function(checker):
@@ -45,37 +47,61 @@ def test_the_stub_is_not_attempted(checker):
     def stub(*arguments, **keywords):
         raise NotImplementedError("your code here")
 
-    verdict = checker(stub)
-    assert verdict.status == "not attempted"
-    assert not verdict
+    found = checker(stub)
+    assert found.status == "not attempted"
+    assert not found
 
 
 @every_checker
 def test_a_function_that_prints_its_answer_is_told_so(checker):
-    verdict = checker(lambda *arguments, **keywords: None)
-    assert verdict.status == "wrong"
-    assert "None" in verdict.message or "as it was" in verdict.message  # some exercises want a change in place
+    found = checker(lambda *arguments, **keywords: None)
+    assert found.status == "wrong"
+    assert "None" in found.message or "as it was" in found.message  # some exercises want a change in place
 
 
 @every_checker
 def test_what_the_attempt_raises_becomes_part_of_the_verdict(checker):
     for attempt, words in ((lambda *a, **k: 1 / 0, "ZeroDivisionError"), (lambda: 1, "TypeError")):
-        verdict = checker(attempt)
-        assert verdict.status == "wrong"
-        assert words in verdict.message
+        found = checker(attempt)
+        assert found.status == "wrong"
+        assert words in found.message
+
+
+@every_checker
+def test_an_endless_loop_is_stopped_and_named(checker, monkeypatch):
+    monkeypatch.setattr(verdict, "LIMIT", 0.05)
+
+    def endless(*arguments, **keywords):
+        while True:
+            try:
+                for _ in range(100):
+                    pass
+            except Exception:
+                pass
+
+    found = checker(endless)
+    assert found.status == "wrong"
+    assert "still running after 0.05 seconds" in found.message
+
+
+@every_checker
+def test_an_attempt_that_ends_the_program_ends_nothing(checker):
+    found = checker(lambda *arguments, **keywords: sys.exit(0))
+    assert found.status == "wrong"
+    assert "wanted to end the program" in found.message
 
 
 @every_checker
 @pytest.mark.parametrize("attempt", [42, None, "text"])
 def test_something_that_is_no_function_is_told_so(checker, attempt):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert "hand over the function itself" in verdict.message
+    found = checker(attempt)
+    assert found.status == "wrong"
+    assert "hand over the function itself" in found.message
 
 
 @every_checker
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_gets_a_verdict_and_never_a_crash(checker, junk):
-    verdict = checker(lambda *arguments, **keywords: JUNK[junk])
-    assert verdict.status == "wrong"
-    assert len(verdict.message) > 20
+    found = checker(lambda *arguments, **keywords: JUNK[junk])
+    assert found.status == "wrong"
+    assert len(found.message) > 20

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vgg_course.check.verdict import Verdict, judge_numbers, not_attempted, short
+from vgg_course.check.verdict import Verdict, ask, judge_numbers, not_attempted, short
 
 _judge = partial(judge_numbers, tolerance=1e-6)  # the same formula in another order rounds otherwise
 
@@ -135,7 +135,7 @@ def augmented_anew(attempt: Callable) -> Verdict:
     if not callable(attempt):
         return Verdict(task, "wrong", f"hand over the function itself, or the class; this is {type(attempt).__name__}.")
     try:
-        made = attempt(images, labels, augment)
+        made = ask(attempt, images, labels, augment)
         if made is None:
             return wrong("it returned None. Hand over a class, or a function that returns its object.")
         early = len(calls)
@@ -194,7 +194,7 @@ def depends_on_company(attempt: Callable) -> Verdict:
         if not callable(attempt):
             return Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
         try:
-            answer = attempt(model, images.clone())
+            answer = ask(attempt, model, images.clone())
         except NotImplementedError:
             return not_attempted(task)
         except Exception as error:

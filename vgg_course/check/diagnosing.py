@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_course import museum
-from vgg_course.check.verdict import Verdict
+from vgg_course.check.verdict import Verdict, ask
 from vgg_course.configuration import CONFIGURATIONS, Conv, MaxPool
 from vgg_course.museum import Exhibit
 from vgg_course.receptive_field import receptive_field
@@ -295,7 +295,7 @@ def _said(attempt: object) -> tuple[object, Exception | None]:
     if isinstance(attempt, Exhibit | nn.Module) or not callable(attempt):
         return attempt, None
     try:
-        return attempt(), None
+        return ask(attempt), None
     except Exception as error:  # whatever a student's code raises becomes part of the verdict
         return None, error
 

@@ -8,7 +8,7 @@ from functools import partial
 from math import sqrt
 
 from vgg_course import paper
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, not_attempted
+from vgg_course.check.verdict import Verdict, ask, attempt_on, judge_numbers, not_attempted
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
 
 # --- numbers ---
@@ -127,7 +127,7 @@ def he_normal(attempt: Callable, seed: int = 0) -> Verdict:
             weight = torch.full(shape, stale)
             case = f"on a weight of shape {shape}"
             try:
-                answer = attempt(weight)
+                answer = ask(attempt, weight)
             except NotImplementedError:
                 return not_attempted(task)
             except Exception as error:  # whatever a student's code raises becomes part of the verdict

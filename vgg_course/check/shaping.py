@@ -9,7 +9,7 @@ from functools import cache
 from math import ceil, isqrt, prod
 from numbers import Real
 
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, not_attempted
+from vgg_course.check.verdict import Verdict, ask, attempt_on, judge_numbers, not_attempted
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear, MaxPool
 
 
@@ -318,7 +318,7 @@ def first_broken(attempt: Callable, seed: int = 0) -> Verdict:
     breakages = _breakages(seed)
     for what, model, configuration, _ in breakages:
         try:
-            answer = attempt(model, configuration)
+            answer = ask(attempt, model, configuration)
         except NotImplementedError:
             return not_attempted(task)
         except Exception as error:  # whatever a student's code raises becomes part of the verdict

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from numbers import Integral, Real
+from threading import Event, Lock, Thread, get_ident
+
+LIMIT = 20.0  # seconds for one call of an attempt; solutions take milliseconds
 
 SIGNS = {"passed": "[passed]", "not attempted": "[not attempted yet]", "wrong": "[not yet right]"}
 
@@ -47,12 +51,61 @@ def _typed(value: object) -> str:
     return repr(value)
 
 
+class _Stop(BaseException):
+    """Ends an attempt that takes too long. No ``Exception``: a student's ``except Exception`` lets it pass."""
+
+
+def ask(attempt: Callable, *arguments: object) -> object:
+    """``attempt(*arguments)``, stopped when it takes too long: an endless loop must not stop the notebook.
+
+    What is stopped is Python code; a single call into a library is waited for. Works in any thread, on any system.
+
+    Raises:
+        TimeoutError: it was stopped.
+        RuntimeError: it wanted to end the program.
+    """
+    caller, ended, judged = get_ident(), Event(), Lock()
+
+    def watch() -> None:
+        wait = LIMIT
+        while not ended.wait(wait):
+            with judged:
+                if not ended.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(caller), ctypes.py_object(_Stop))
+            wait = 0.5  # then again, for a bare `except:` may have swallowed it
+
+    Thread(target=watch, daemon=True).start()
+    try:
+        try:
+            return attempt(*arguments)
+        finally:
+            with judged:  # from here on nothing is stopped any more
+                ended.set()
+    except _Stop:
+        ended.set()
+        words = f"it was still running after {LIMIT:g} seconds. Look for a loop that never ends."
+        raise TimeoutError(words) from None
+    except SystemExit:
+        raise RuntimeError("it wanted to end the program: leave exit() and quit() out.") from None
+
+
+def own(value: object) -> object:
+    """A copy of tensors, lists, tuples and dictionaries that an attempt may change; everything else as it is."""
+    if hasattr(value, "clone") and hasattr(value, "shape"):  # a tensor, without importing torch
+        return value.clone()
+    if type(value) in (list, tuple):
+        return type(value)(map(own, value))
+    if type(value) is dict:
+        return {key: own(item) for key, item in value.items()}
+    return value
+
+
 def answer_on(attempt: Callable, arguments: Sequence[object], on: str, task: str) -> tuple[object, Verdict | None]:
     """As :func:`attempt_on`, for arguments that are better described (``on``) than shown."""
     if not callable(attempt):
         return None, Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
     try:
-        answer = attempt(*arguments)
+        answer = ask(attempt, *arguments)
     except NotImplementedError:
         return None, not_attempted(task)
     except Exception as error:  # whatever a student's code raises becomes part of the verdict
@@ -64,9 +117,9 @@ def answer_on(attempt: Callable, arguments: Sequence[object], on: str, task: str
 
 
 def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) -> tuple[object, Verdict | None]:
-    """Call the attempt; returns its answer, or a verdict when there is none to judge."""
+    """Call the attempt on copies; returns its answer, or a verdict when there is none to judge."""
     # by position: a student may rename a parameter
-    return answer_on(attempt, list(arguments.values()), f"({shown(arguments)})", task)
+    return answer_on(attempt, own(list(arguments.values())), f"({shown(arguments)})", task)
 
 
 def number_in(answer: object) -> Real | None:
