@@ -112,6 +112,9 @@ def by_layer(
             ax.fill_between(layers, low, high, color=look["color"], alpha=0.18, linewidth=0)
         ends.append((heights[-1], name, look["color"]))
     ax.set_yscale("log" if log else "linear")
+    if log:
+        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            axis(lambda value, place: f"{value:g}" if f"{value:e}"[0] in "125" else "")
     if not log:
         ax.set_ylim(0, max(ax.get_ylim()[1], 1e-9))
     low, high = ax.get_ylim()
