@@ -153,7 +153,7 @@ def forgets_places(attempt: Callable, seed: int = 0) -> Verdict:
     import torch
 
     task, generator = "who has lost the places", torch.Generator().manual_seed(seed)
-    weights = torch.randn(7, 4 * 36, generator=generator)
+    weights = torch.randn(7, 4 * 144, generator=generator)
 
     def pairs(x, y):
         return torch.einsum("bchw,bdhw->bcd", x, y) / x[0, 0].numel()
@@ -229,7 +229,7 @@ def forgets_places(attempt: Callable, seed: int = 0) -> Verdict:
     }
     cases = []
     for name, (statistic, forgets) in statistics.items():
-        values = torch.rand(2, 4, 6, 6, generator=generator)  # float32: sums depend on their order
+        values = torch.rand(2, 4, 12, 12, generator=generator)  # float32: sums depend on their order
         cases.append((name, statistic, values, forgets))
     answers = []
     for name, statistic, values, _ in cases:
