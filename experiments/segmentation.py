@@ -16,8 +16,10 @@ A seed decides pictures, new ones for training and for the test, and the order; 
 with another seed on validation scenes. The test scenes are looked at once. Writes book/results/segmentation.json:
 
     search          rates: by way of training and by rate, the mean IoU on validation scenes; chosen: the best
-    stages[arm]     reads, stride, and over seeds: mean_iou; by_size: for each range of object sizes the mean over its
-                    objects of the IoU of the object's own pixels, all seeds together; found: the share of them above 0.5
+    stages[arm]     reads, stride, and over seeds: mean_iou, and its two halves. Where: outline, the mean over objects of the
+                    IoU of object against background, whatever it is called. What: named, the share of right names among the
+                    pixels that are object in truth and drawing. And of the outlines of all seeds together by_size, the mean
+                    for each range of object sizes, and found, the share above 0.5
     perfect[stride] by_size and found of :func:`vgg_course.backbone.best_of_grid`: what any head of that stride could reach
     smallest        by arm and by stride, in pixels: :func:`smallest_found`; None where half are never found
     few[arm][n]     mean_iou over seeds with n labeled scenes
@@ -28,6 +30,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 from itertools import pairwise
 from pathlib import Path
 
@@ -161,9 +164,11 @@ def run_stages(seed: int, rates: dict[str, float]) -> dict:
         net_with_heads = Segmenter(net, reads)
         train_heads(net_with_heads, seen, pixel_labels(train), steps=HEAD_STEPS, rate=rates["heads"], seed=seed)
         predicted = painted(net_with_heads, new)
+        hit = (predicted > 0) & (truth > 0)
         result["arms"][name] = {
             "mean_iou": mean_iou(counts(predicted, truth)),
-            "objects": object_iou(predicted, truth).tolist(),
+            "objects": object_iou((predicted > 0).long(), (truth > 0).long()).tolist(),
+            "named": float((predicted == truth)[hit].double().mean()),
         }
         print(seed, name, f"{result['arms'][name]['mean_iou']:.3f}", flush=True)
     for stride in STRIDES.values():
@@ -244,6 +249,8 @@ def collect(found: dict, runs: list[dict], runs_few: list[dict]) -> dict:
                 "reads": list(reads),
                 "stride": STRIDES[reads[-1]],
                 "mean_iou": summary(scores[name]),
+                "outline": summary([statistics.mean(r["arms"][name]["objects"]) for r in runs]),
+                "named": summary([r["arms"][name]["named"] for r in runs]),
                 **objects(arms[name]),
             }
             for name, reads in ARMS.items()

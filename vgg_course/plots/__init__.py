@@ -28,6 +28,7 @@ from vgg_course.plots.heads import (
     reading_a_ramp,
     reads,
     smallest_by_stride,
+    what_and_where,
 )
 from vgg_course.plots.initializing import both_ways, gain_lines, relative_gradients
 from vgg_course.plots.localizing import boxes_on_pictures, error_by_arm, error_parts, overlap_by_shift, shared_area
@@ -53,7 +54,7 @@ from vgg_course.plots.successors import (
     depth_by_arm,
     errors_by_epoch,
     gradient_by_block,
-    scattered,
+    in_proportion,
     two_recipes,
     work_by_stage,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "headline_errors",
     "image_grid",
     "image_map",
+    "in_proportion",
     "influence",
     "iou_by_size",
     "judges",
@@ -156,7 +158,6 @@ __all__ = [
     "relative_gradients",
     "ring_rounds",
     "row_as_window",
-    "scattered",
     "schedules",
     "score_maps",
     "shared_area",
@@ -174,6 +175,7 @@ __all__ = [
     "two_bases",
     "two_recipes",
     "view_of_a_stack",
+    "what_and_where",
     "where_it_points",
     "windows_on_pixels",
     "work_by_stage",

@@ -154,6 +154,26 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
 
 
 @styled
+def what_and_where(kinds: Mapping[str, Mapping[str, tuple[float, float]]]) -> Axes:
+    """Each head as a point: how well it draws outlines (to the right) and names what it drew (up); a line a kind of head.
+
+    ``kinds``: by kind, by the name of each point, its IoU of outlines and its share of right names.
+    """
+    ax = plt.subplots(figsize=(7.4, 4.0))[1]
+    for place, ((kind, points), look) in enumerate(zip(kinds.items(), looks(), strict=False)):
+        xs, ys = zip(*points.values(), strict=True)
+        ax.plot(xs, [100 * y for y in ys], **look, markersize=7, label=kind)
+        for name, (x, y) in points.items():
+            offset, align = ((0, 9), "bottom") if place else ((0, -9), "top")
+            ax.annotate(name, (x, 100 * y), offset, textcoords="offset points", ha="center", va=align, fontsize=8)
+        x, y = list(points.values())[-1]
+        ax.annotate(kind, (x, 100 * y), (12, 0), textcoords="offset points", va="center", fontsize=9, weight="bold")
+    ax.set(xlabel="where: mean IoU of outlines", ylabel="what: right names, %")
+    ax.margins(x=0.22, y=0.18)
+    return ax
+
+
+@styled
 def smallest_by_stride(lines: Mapping[str, Mapping[int, float | None]]) -> Axes:
     """The size of the smallest objects that are found against the stride, a line a kind of head, named at its right end.
 
