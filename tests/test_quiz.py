@@ -45,7 +45,8 @@ QUESTIONS = [
 def texts(chapter):
     """Every word of a quiz that stands in its source; what is computed is not among them."""
     tree = ast.parse((FOLDER / f"chapter_{chapter:02}.py").read_text(encoding="utf-8"))
-    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in words if text not in sections(chapter)]  # a title is the chapter's
 
 
 @pytest.mark.parametrize("chapter", ALL)
@@ -124,7 +125,8 @@ def test_a_chapter_shows_its_own_quiz_once(page):
     number = int(page.removeprefix("notebooks/")[:2])
     if number in ALL:
         assert re.findall(r"quiz\.show\((.*?)\)", source(number)) == [str(number)]
-        assert sections(number)[-2:] == ["Test yourself", "What to keep"]
+        titles = sections(number)
+        assert titles.index("What to keep") == titles.index("Test yourself") + 1
 
 
 @pytest.mark.parametrize("chapter", ALL)
