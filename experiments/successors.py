@@ -17,8 +17,9 @@ Writes book/results/successors.json:
       .relative[name]       CPU seconds of a net over those of VGG-16 in the same round, over rounds
     layers                  the same for single layers, as CPU seconds for a million MACs over those of the dense convolution
       [place][kind]         place: channels and grid; kind: dense, depthwise, pointwise
-    separable               configuration D at an eighth of the width, as in experiments/depth.py (same recipe, seeds and data),
-                            with dense convolutions and with depthwise separable ones
+    separable               configuration D at an eighth of the width with depthwise separable convolutions, and as wide as
+                            it takes for the MACs of the dense net; same recipe, seeds and data as in experiments/depth.py,
+                            from which the dense net is taken
       .arms[arm]            width, parameters, macs, and over seeds train_accuracy and validation_accuracy
       .differences          paired by seed, with a 95 % interval
 """
@@ -37,10 +38,10 @@ from torch import nn
 
 from experiments import depth
 from experiments.degradation import paired
-from experiments.provenance import once, photographs, provenance, summary, write
+from experiments.provenance import RESULTS, once, photographs, provenance, summary, write
 from vgg_course.accounting import measured_peak_bytes
 from vgg_course.data import Dataset
-from vgg_course.model import VGG, vgg
+from vgg_course.model import vgg
 from vgg_course.successors import (
     NETS,
     RETRAINED,
@@ -55,14 +56,15 @@ from vgg_course.successors import (
 from vgg_course.training import evaluate, fit
 
 TIMED = tuple(name for name in NETS if not name.endswith("_bn") or name == "vgg16_bn")
-ROUNDS = {1: 7, 8: 5}
+ROUNDS = {1: 7, 8: 3}
 PLACES = {"64 channels, 112x112": (64, 112), "256 channels, 28x28": (256, 28)}
 KINDS: Mapping[str, Callable[[int], nn.Module]] = {
     "dense": lambda c: nn.Conv2d(c, c, 3, padding=1, bias=False),
     "depthwise": lambda c: nn.Conv2d(c, c, 3, padding=1, groups=c, bias=False),
     "pointwise": lambda c: nn.Conv2d(c, c, 1, bias=False),
 }
-WIDTH, MATCHED = 1 / 8, 1 / 2.6  # MATCHED: about as many MACs, separable, as WIDTH has with dense convolutions
+WIDTH = depth.NETS["D"][1]  # of the dense net
+ARMS = {"separable": 1.0, "separable, wider": 2.7}  # times the dense net's width; the wider one takes about its MACs
 SEEDS = depth.SEEDS[:3]
 DONE = Path(__file__).resolve().parents[1] / "build" / "successors"  # one file a finished piece
 
@@ -158,17 +160,11 @@ def layers() -> dict:
 
 
 def begin(arm: str, seed: int) -> nn.Module:
-    generator = torch.Generator().manual_seed(seed)
     if arm == "dense":
         return depth.begin("D", "batch", seed)
-    width = WIDTH if arm == "separable" else MATCHED
-    dense: VGG = vgg(
-        "D", input_size=32, classes=3, width=width, hidden=(), batch_norm=True, initialization="he", generator=generator
-    )
+    generator = torch.Generator().manual_seed(seed)
+    dense = vgg(depth.small("D", "batch").variant(width=ARMS[arm]), initialization="he", generator=generator)
     return separable(dense, generator)
-
-
-ARMS = ("dense", "separable", "separable, wider")
 
 
 def run(arm: str, seed: int, data: Dataset) -> dict:
@@ -185,31 +181,28 @@ def done(arm: str, seed: int) -> Path:
     return DONE / f"{arm.replace(', ', '-')}-{seed}.json"
 
 
+def runs_of(arm: str) -> list[dict]:
+    if arm == "dense":
+        kept = json.loads((RESULTS / "depth.json").read_text(encoding="utf-8"))
+        return [one for one in kept["families"]["batch"]["D"]["runs"] if one["seed"] in SEEDS]
+    return [json.loads(path.read_text(encoding="utf-8")) for seed in SEEDS if (path := done(arm, seed)).exists()]
+
+
 def of_separable() -> dict:
-    runs = {
-        arm: [json.loads(done(arm, seed).read_text(encoding="utf-8")) for seed in SEEDS if done(arm, seed).exists()]
-        for arm in ARMS
-    }
-    runs = {arm: found for arm, found in runs.items() if found}
-    keys = ("train_accuracy", "validation_accuracy", "seconds")
+    runs = {arm: found for arm in ("dense", *ARMS) if (found := runs_of(arm))}
     arms = {}
     for arm, found in runs.items():
         net = begin(arm, 0)
-        arms[arm] = {
-            "width": MATCHED if arm == ARMS[2] else WIDTH,
-            "parameters": parameters(net),
-            "macs": macs(net, 32)[""],
-            **{key: summary([one[key] for one in found]) for key in keys},
-        }
-    pairs = [("separable", "dense"), ("separable, wider", "dense")]
+        arms[arm] = {"width": WIDTH * ARMS.get(arm, 1), "parameters": parameters(net), "macs": macs(net, 32)[""]}
+        arms[arm] |= {key: summary([one[key] for one in found]) for key in ("train_accuracy", "validation_accuracy")}
     return {
         "seeds": list(SEEDS),
         "setting": {**asdict(depth.RECIPE), "precision": depth.PRECISION},
         "arms": arms,
         "differences": {
-            f"{a} - {b}": paired(runs[a], runs[b], "validation_accuracy")
-            for a, b in pairs
-            if min(len(runs.get(a, ())), len(runs.get(b, ()))) > 1
+            f"{arm} - dense": paired(runs[arm], runs["dense"], "validation_accuracy")
+            for arm in ARMS
+            if len(runs.get(arm, ())) > 1
         },
     }
 

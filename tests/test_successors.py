@@ -179,7 +179,7 @@ def test_bars_begin_at_zero_and_carry_their_values():
 
 
 def test_points_have_their_names_beside_them_and_groups_their_markers():
-    ax = plots.scattered({"one": {"a": (1, 2), "b": (10, 3)}, "two": {"c": (5, 5)}}, "MACs", "time", proportional=True)
+    ax = plots.in_proportion({"one": {"a": (1, 2), "b": (10, 3)}, "two": {"c": (5, 5)}}, "MACs", "time", {"c": (-7, 3)})
     assert words(ax) == ["a", "b", "c"]
     assert ax.lines[0].get_marker() != ax.lines[1].get_marker()
     assert ax.get_yscale() == "log"

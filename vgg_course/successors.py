@@ -209,16 +209,18 @@ NETS: Mapping[str, tuple[str, int]] = MappingProxyType(
 )
 """torchvision's name of a net: how it is called, and the year in which it was first shown."""
 
-RETRAINED = (
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "wide_resnet50_2",
-    "resnext50_32x4d",
-    "mobilenet_v2",
-    "mobilenet_v3_large",
+RETRAINED: Mapping[str, str] = MappingProxyType(
+    {
+        "resnet50": "ResNet-50",
+        "resnet101": "ResNet-101",
+        "resnet152": "ResNet-152",
+        "wide_resnet50_2": "Wide ResNet-50-2",
+        "resnext50_32x4d": "ResNeXt-50",
+        "mobilenet_v2": "MobileNetV2",
+        "mobilenet_v3_large": "MobileNetV3 L",
+    }
 )
-"""Nets of which torchvision has weights of two recipes."""
+"""Nets of which torchvision has weights of two recipes: its name, and how a net is called."""
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,9 @@ def costs_of_nets(columns: Mapping[str, Mapping[str, float]], marked: Sequence[s
             color = palette.CONVOLUTION if here else palette.CONTEXT
             hatch = {"facecolor": "none", "edgecolor": color, "hatch": "////"} if here else {"color": color}
             ax.barh(row, values[title], 0.62, **hatch)
-            number = f"{values[title]:.1f}" if most < 100 else f"{values[title]:.0f}"
-            number = f"{values[title]:.2f}" if values[title] < 1 and most >= 10 else number
-            ax.annotate(number, (values[title], row), (3, 0), textcoords="offset points", va="center", fontsize=8.5)
+            value = values[title]
+            number = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+            ax.annotate(number, (value, row), (3, 0), textcoords="offset points", va="center", fontsize=8.5)
         ax.set_title(heading, fontsize=9, loc="left")
         ax.set_xlim(0, 1.42 * most)
         ax.set_xticks([])
@@ -54,41 +54,32 @@ Point = tuple[float, float]
 
 
 @styled
-def scattered(
+def in_proportion(
     groups: Mapping[str, Mapping[str, Point]],
     xlabel: str,
     ylabel: str,
-    *,
-    proportional: bool = False,
     places: Mapping[str, tuple[float, float]] | None = None,
 ) -> Axes:
-    """Nets as points, each with its name beside it, on a logarithmic axis of costs; a group has a color and a marker.
+    """Two positive quantities of nets, both axes logarithmic: along a dotted line they are in proportion.
 
     Args:
-        groups: by the group's name, by the net's name: cost and what it brings. The points of a group are joined.
-        proportional: the other axis is logarithmic, too, and dotted lines join what is proportional.
+        groups: by the group's name, by the net's name: both quantities. A group has a color and a marker, and its points are
+            joined.
         places: by the net's name, where its label begins, in points from the mark; else at the right.
     """
     ax = plt.subplots(figsize=(7.6, 5))[1]
-    ax.set_xscale("log")
-    if proportional:
-        ax.set_yscale("log")
-    for (_, nets), look in zip(groups.items(), looks(), strict=False):
-        ax.plot(
-            *zip(*nets.values(), strict=True), color=look["color"], marker=look["marker"], linewidth=0.8, linestyle="-"
-        )
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    for nets, look in zip(groups.values(), looks(), strict=False):
+        ax.plot(*zip(*nets.values(), strict=True), color=look["color"], marker=look["marker"], linewidth=0.8)
         for name, point in nets.items():
-            offset = (places or {}).get(name, (6, -3))
-            align = {"ha": "left" if offset[0] > 0 else "right" if offset[0] < 0 else "center"}
-            ax.annotate(name, point, offset, textcoords="offset points", fontsize=9, **align)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+            offset = (places or {}).get(name, (7, -3))
+            side = "left" if offset[0] > 0 else "right"
+            ax.annotate(name, point, offset, textcoords="offset points", fontsize=9, ha=side)
     low, high = ax.get_xlim()
-    ax.set_xlim(low / 1.25, high * 1.9)
-    if proportional:
-        limits = ax.get_xlim(), ax.get_ylim()
-        for power in range(-8, 9):
-            ax.plot(limits[0], [10**power * x for x in limits[0]], color=palette.CONTEXT, linestyle=":", linewidth=0.8)
-        ax.set(xlim=limits[0], ylim=limits[1])
+    limits = (low / 1.6, high * 1.9), ax.get_ylim()
+    for power in range(-8, 9):
+        ax.plot(limits[0], [10**power * x for x in limits[0]], color=palette.CONTEXT, linestyle=":", linewidth=0.8)
+    ax.set(xlim=limits[0], ylim=limits[1])
     return ax
 
 
@@ -104,13 +95,13 @@ def two_recipes(pairs: Mapping[str, tuple[float, float]], beside: Mapping[str, f
     ax = plt.subplots(figsize=(7.6, 0.42 * rows + 0.9))[1]
     for row, (first, second) in enumerate(pairs.values()):
         ax.hlines(row, first, second, color=palette.CONVOLUTION, linewidth=2)
-        ax.plot([first], [row], "o", color=palette.CONVOLUTION, markerfacecolor="white", markersize=7)
+        ax.plot([first], [row], "o", color=palette.CONVOLUTION, fillstyle="none", markersize=7)
         ax.plot([second], [row], "o", color=palette.CONVOLUTION, markersize=7)
         ax.annotate(f"{first:.1f}", (first, row), (-7, 0), textcoords="offset points", ha="right", va="center")
         words = f"{second:.1f}   (+{second - first:.1f})"
         ax.annotate(words, (second, row), (7, 0), textcoords="offset points", va="center")
     for row, value in enumerate((beside or {}).values(), len(pairs)):
-        ax.plot([value], [row], "s", color=palette.POOL, markerfacecolor="white", markersize=7)
+        ax.plot([value], [row], "s", color=palette.POOL, fillstyle="none", markersize=7)
         ax.annotate(f"{value:.1f}", (value, row), (-7, 0), textcoords="offset points", ha="right", va="center")
     ax.set_yticks(range(rows), [*pairs, *(beside or {})])
     ax.set(ylim=(rows - 0.4, -0.6), xlabel="top-1 accuracy on ImageNet's validation images, %")
