@@ -189,9 +189,9 @@ def invert(
     images: Tensor,
     layer: str,
     *,
-    smooth: float = 1e-4,
-    steps: int = 200,
-    rate: float = 0.1,
+    smooth: float = 3e-4,
+    steps: int = 150,
+    rate: float = 0.3,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, list[float]]:
     """Other images that a layer cannot tell from these, found from noise: images, and the objective at each step.

@@ -84,21 +84,21 @@ def where_it_points(rows: Mapping[str, Mapping[str, float]]) -> Axes:
 
     ``rows``: by method, shares from 0 to 1 by place, in the same order in each row, four places at most.
     """
-    ax = plt.subplots(figsize=(8.6, 0.42 * len(rows) + 1.1))[1]
+    ax = plt.subplots(figsize=(8.6, 0.52 * len(rows) + 1.0))[1]
+    named: set[str] = set()
     colors = (palette.CONVOLUTION, palette.POOL, palette.NORMALIZATION, palette.CONTEXT)
     for row, shares in enumerate(rows.values()):
         left = 0.0
         for (place, share), color, hatch in zip(shares.items(), colors, HATCHES, strict=False):
             filled = {"color": color} if not hatch else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
             ax.barh(row, 100 * share, 0.62, left=left, linewidth=1, **filled)
-            if row == 0 and share > 0.04:
-                ax.annotate(place, (left + 50 * share, -0.42), ha="center", va="bottom", fontsize=9)
+            if share > 0.06 and place not in named:  # each place is named once, above the first bar with room for it
+                named.add(place)
+                ax.annotate(place, (left + 50 * share, row - 0.32), ha="center", va="bottom", fontsize=8)
             if share >= 0.06:
-                inside = (
-                    {"color": "black"} if not hatch else {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
-                )
-                ax.text(left + 50 * share, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color="black",
-                        **{key: value for key, value in inside.items() if key == "bbox"})  # fmt: skip
+                behind = {"facecolor": "white", "edgecolor": "none", "pad": 1} if hatch else None
+                words = f"{100 * share:.0f}"
+                ax.text(left + 50 * share, row, words, ha="center", va="center", fontsize=9, color="black", bbox=behind)
             left += 100 * share
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(ylim=(len(rows) - 0.5, -0.95), xlim=(0, 100), xlabel="share of the maps, %")
@@ -133,8 +133,8 @@ def shares_in_rows(
         ax.axvline(100 * share, color=palette.TEXT, linestyle="--", linewidth=1)
         ax.annotate(words, (100 * share, -0.62), (3, 0), textcoords="offset points", fontsize=8, va="center")
     ax.set_yticks(range(len(rows)), list(rows))
-    ax.set(ylim=(len(rows) - 0.4, -0.8), xlim=(0, 112), xlabel=xlabel)
-    ax.set_xticks(range(0, 101, 20))
+    most = max(100 * mark["high"] for marks in rows.values() for mark in marks.values())
+    ax.set(ylim=(len(rows) - 0.4, -0.8), xlim=(0, 1.15 * most), xlabel=xlabel)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return ax
