@@ -3,6 +3,8 @@
 import io
 import random
 import re
+import struct
+import zlib
 from copy import deepcopy
 from functools import cache
 from itertools import product
@@ -443,7 +445,23 @@ def test_a_large_picture_is_shrunk_by_averaging_its_middle_square(shown):
     assert pixels(shown)[:, :, 1:-1].float().std() < 25
 
 
+def header_only(width, height):
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+
+
+NOISE = Image.effect_noise((400, 300), 60).convert("RGB")
 BAD = {
+    "half.jpg": (encoded(NOISE, "JPEG")[:30_000], "half.jpg could not be read as an image."),
+    "changed.png": (encoded(NOISE)[:3000] + bytes(40) + encoded(NOISE)[3040:], "changed.png could not be read"),
+    "absurd.png": (header_only(30_000, 30_000), "absurd.png could not be read as an image."),
+    "no width.png": (header_only(0, 5), "no width.png could not be read as an image."),
+    "no height.gif": (b"GIF89a" + bytes(20), "no height.gif could not be read as an image."),
     "empty.png": (b"", "empty.png is empty, 0 bytes; choose another file."),
     "cut off.png": (encoded(Image.effect_noise((64, 64), 50))[:60], "cut off.png could not be read as an image."),
     "notes.txt": (b"These are words.", "notes.txt could not be read as an image."),
@@ -467,6 +485,23 @@ def test_what_is_no_image_gets_a_sentence_and_changes_nothing(shown):
     assert shown.tab.locator("#error").is_hidden()
 
 
+def test_a_photograph_stands_upright_cmyk_is_read_as_it_looks_and_an_animation_shows_its_first_picture(shown):
+    upright = Image.new("RGB", (32, 32), (0, 0, 255))
+    upright.paste((255, 255, 0), (0, 0, 16, 16))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was held on its side
+    sideways = upright.transpose(Image.Transpose.ROTATE_90)
+    offer(shown, "turned.jpg", encoded(sideways, "JPEG", exif=turned.tobytes(), quality=95), "image/jpeg")
+    assert pixels(shown)[:, 8, 8].tolist() == pytest.approx([255, 255, 0], abs=3)
+    assert pixels(shown)[:, 24, 8].tolist() == pytest.approx([0, 0, 255], abs=3)
+    offer(shown, "print.jpg", encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG"), "image/jpeg")
+    assert pixels(shown).float().mean((1, 2)).tolist() == pytest.approx([255, 0, 0], abs=3)
+    frames = encoded(PLAIN, "GIF", save_all=True, append_images=[Image.new("RGB", (32, 32), (255, 0, 0))])
+    offer(shown, "moving.gif", frames, "image/gif")
+    assert pixels(shown).float().mean((1, 2)).tolist() == [10, 200, 30]
+    assert shown.tab.locator("#error").is_hidden()
+
+
 DROP = """(bytes) => { const data = new DataTransfer();
   if (bytes > 0) data.items.add(new File([new Uint8Array(bytes)], 'large.png'));
   else if (bytes) data.items.add(new File([new Uint8Array(bytes)], 'dropped.png', { type: 'image/png' }));
@@ -484,6 +519,24 @@ def test_files_are_dropped(shown):
     shown.tab.locator("#images label", has_text="dropped.png").wait_for()
     shown.tab.wait_for_function(f"() => {ROOT}.getElementById('error').hidden")
     assert pixels(shown).float().mean((1, 2)).tolist() == [10, 200, 30]
+
+
+@pytest.mark.parametrize("name", ["gray.png", "half clear.png", "huge.png", "a dot.png", "sixteen bits.png"])
+def test_odd_images_may_be_dropped(shown, name):
+    image, color = ODD[name]
+    shown.js(DROP, list(encoded(image)))
+    shown.tab.locator("#images label", has_text="dropped.png").wait_for()
+    assert (pixels(shown).int() - torch.tensor(color)[:, None, None]).abs().max() <= 1
+    assert shown.tab.locator("#error").is_hidden()
+
+
+@pytest.mark.parametrize("name", ["half.jpg", "absurd.png", "no width.png", "notes.txt"])
+def test_what_is_no_image_may_be_dropped_and_changes_nothing(shown, name):
+    before = shown.js("() => [...ROOT.host.activations.fc6]")
+    shown.js(DROP, list(BAD[name][0]))
+    shown.tab.wait_for_function(f"() => {ROOT}.getElementById('error').textContent.startsWith('dropped.png could not')")
+    assert shown.js("() => [...ROOT.host.activations.fc6]") == before
+    assert shown.tab.locator("#images label").count() == 3
 
 
 def paused(shown):
