@@ -22,6 +22,8 @@ from vgg_course.quiz.records import Choice, Number, Quiz, anchor, right, wrong
 
 ALL = quiz.chapters()
 FOLDER = Path(quiz.__file__).parent
+# A quiz may be there before its chapter is.
+WRITTEN = [chapter for chapter in ALL if list((ROOT / "notebooks").glob(f"{chapter:02}_*.md"))]
 
 
 def source(chapter):
@@ -46,7 +48,8 @@ def texts(chapter):
     """Every word of a quiz that stands in its source; what is computed is not among them."""
     tree = ast.parse((FOLDER / f"chapter_{chapter:02}.py").read_text(encoding="utf-8"))
     words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    return [text for text in words if text not in sections(chapter)]  # a title is the chapter's
+    titles = sections(chapter) if chapter in WRITTEN else []
+    return [text for text in words if text not in titles]  # a title is the chapter's
 
 
 @pytest.mark.parametrize("chapter", ALL)
@@ -70,7 +73,7 @@ def test_one_answer_is_right_and_each_wrong_one_has_a_reply_of_its_own(chapter, 
 
 @pytest.mark.parametrize(("chapter", "asked"), QUESTIONS)
 def test_a_reply_leads_to_a_section_of_this_chapter(chapter, asked):
-    known = sections(chapter)
+    known = sections(chapter) if chapter in WRITTEN else pytest.skip("the chapter is not written yet")
     for section in [answer.section for answer in asked.answers] + [getattr(asked, "section", None)]:
         if section is not None:
             assert known.count(section) == 1, f"chapter {chapter} has no section {section!r}; it has {known}"
@@ -129,7 +132,7 @@ def test_a_chapter_shows_its_own_quiz_once(page):
         assert titles.index("What to keep") == titles.index("Test yourself") + 1
 
 
-@pytest.mark.parametrize("chapter", ALL)
+@pytest.mark.parametrize("chapter", WRITTEN)
 def test_sections_have_the_ids_that_the_book_gives_them(chapter):
     assert all(anchor(title) == make_id(title) for title in sections(chapter))
     assert all(count == 1 for count in Counter(map(anchor, sections(chapter))).values())

@@ -4,8 +4,9 @@ import pytest
 from exploring import ROOT
 from test_explorers import CONTRAST
 
+from tools.project import HTML, chapters
 from vgg_course import quiz
-from vgg_course.quiz.records import Choice, Number, Quiz, right, wrong
+from vgg_course.quiz.records import Choice, Number, Quiz, anchor, right, wrong
 
 ALL = quiz.chapters()
 SMALL = Quiz(
@@ -256,3 +257,13 @@ def test_the_same_quiz_twice_on_a_page_are_two_forms(show):
     shown = show(SMALL, SMALL)
     forms = "() => [...document.querySelectorAll('.vgg-quiz')].map((e) => e.shadowRoot.querySelectorAll('form').length)"
     assert shown.js(forms) == [2, 2]
+
+
+@pytest.mark.parametrize("chapter", ALL)
+def test_every_section_that_a_reply_names_has_its_id_in_the_built_book(chapter):
+    pages = [page for page in chapters() if page.startswith(f"notebooks/{chapter:02}_")]
+    for page in pages:  # none, if the book does not have the chapter yet
+        html = (HTML / f"{page}.html").read_text(encoding="utf-8")
+        questions = quiz.show(chapter).questions
+        named = {each.section for asked in questions for each in asked.answers if each.section}
+        assert [section for section in named if f'id="{anchor(section)}"' not in html] == []

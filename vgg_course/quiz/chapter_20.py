@@ -76,7 +76,8 @@ QUIZ = Quiz(
             ],
         ),
         Choice(
-            "The last ten layers of a net get random weights, and a method's map stays as it was. What does that say, and what would a change have said?",
+            "The last ten layers of a net get random weights, and a method's map stays as it was. What does that say, and "
+            "what would a change have said?",
             [
                 right(
                     "the map did not show what these layers knew; a change would not have made it right",
