@@ -17,7 +17,7 @@ parts of the larger ones. C, learning rates and decay were chosen with a sixth s
 images were looked at once, at the end. Writes book/results/few_shot.json:
 
     arms[arm].sizes[n]  accuracy on the test images over seeds; chosen: what the search on validation images chose
-    search[arm][n]      validation accuracy by setting (means over several draws of training images where n is small)
+    search[arm][n]      validation accuracy by setting (means over one to three draws of training images)
     by_class[arm]       recall of each class at BY_CLASS_SIZE images a class, mean over seeds
     views               SVM on the shipped net's vectors of one view, of six averaged, and of three scales stacked
     slips               SVM accuracy at SLIP_SIZE images a class when pixels are prepared in a way the weights do not know:
@@ -51,7 +51,7 @@ from vgg_course.vectors import layer_vectors, unit
 
 SIZES = (1, 5, 20, 100, 500)
 SEEDS = (1, 2, 3, 4, 5)
-DRAWS = {1: 3, 5: 2, 20: 1, 100: 1, 500: 1}  # of training images in the search
+DRAWS = {1: 3, 5: 2, 20: 1, 100: 1, 500: 1}  # of training images in the search for C; nets have one from 5 images on
 BLOCK, VALIDATED, TESTED = 500, 200, 300  # images a class: of one seed, to choose by, to be judged by
 CS = (1.0, 10.0, 100.0, 1000.0)
 SIDE, IMAGENET_MOST = 64, 100
@@ -277,7 +277,8 @@ def learned(arm: str, n: int, seed: int, head: float, decay: float, draw: int = 
 
 def share(net: VGG, where: str) -> tuple[float, list[float]]:
     some, labels = images(where)
-    answers = predict(net, normalize()(some))
+    with torch.autocast("cpu", torch.bfloat16):
+        answers = predict(net.to(memory_format=torch.channels_last), normalize()(some))
     return accuracy(answers, labels), recall(answers.argmax(1), labels)
 
 
@@ -286,7 +287,7 @@ def search_tuned(arm: str, n: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for setting in TUNED[arm][1]:
         (head, decay), shares = map(float, setting.split(", ")), []
-        for draw in range(DRAWS[n]):
+        for draw in range(DRAWS[n] if n == 1 else 1):
             try:
                 shares.append(share(learned(arm, n, 0, head, decay, draw), "validation")[0])
             except RuntimeError:  # the loss ran away

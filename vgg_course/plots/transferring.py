@@ -70,14 +70,14 @@ def margin_losses() -> Axes:
     for (name, loss, at), look in zip(
         (
             ("squared hinge", lambda m: max(0, 1 - m) ** 2, -0.62),
-            ("hinge", lambda m: max(0, 1 - m), -1.2),
+            ("hinge", lambda m: max(0, 1 - m), -0.85),
             ("logistic", lambda m: log1p(exp(-m)), -0.4),
         ),
         looks(),
         strict=False,
     ):
         ax.plot(margins, [loss(m) for m in margins], color=look["color"], marker=look["marker"], markevery=25)
-        offset = (-8, 4) if name != "logistic" else (6, -14)
+        offset = {"squared hinge": (-8, 4), "hinge": (-6, -13), "logistic": (6, -14)}[name]
         ax.annotate(name, (at, loss(at)), offset, textcoords="offset points", ha="right", fontsize=9)
     ax.axvline(1, color=palette.TEXT, linestyle="--", linewidth=1)
     ax.text(1.03, 2.6, "beyond 1 the hinge\nasks for nothing more", fontsize=8, va="top")

@@ -35,8 +35,12 @@ def image_map(
     """
     figure, ax = plt.subplots(figsize=(9, 6.6))
     low, high = places.min(0).values, places.max(0).values
-    x, y = ((places - low) / (high - low).clamp(min=1e-12) * (1 - side) + side / 2).T.tolist()
-    tall = side * 9 / 6.6
+    size = side, side * 9 / 6.6
+    x, y = (
+        (column * (1 - length) + length / 2).tolist()
+        for column, length in zip(((places - low) / (high - low).clamp(min=1e-12)).T, size, strict=True)
+    )
+    tall = size[1]
     drawn: list[tuple[float, float]] = []
     for i in range(len(places)):
         label = int(labels[i])
