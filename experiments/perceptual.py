@@ -67,6 +67,8 @@ WEIGHTS = (0.1, 1.0, 10.0, 100.0)
 CONTENT_SEED, CONTENT_PLACE = 5, 1  # which drawn picture
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_2", "relu5_1")
 FACTOR, TAUGHT, JUDGED, SISTER = 4, 600, 300, 7
+LOSSES = ("pixel", "perceptual", "both", "average")  # average: perceptual, through average pools
+PIXELS = 30.0  # weight of the pixels in "both": about as large as the other part
 EYE_LAYERS = ("relu2_2",)  # of the perceptual loss: those of Johnson et al. for super-resolution
 DONE = Path(__file__).resolve().parents[1] / "build" / "perceptual"  # one file a finished piece
 
@@ -184,7 +186,7 @@ def grain(picture: Tensor) -> float:
 
 
 def transfers() -> dict:
-    found = {"weights": {}, "starts": {}, "pictures": {}}
+    found = {"weights": {}, "pictures": {}}
     for net in ("imagenet", "small"):
         eye, style, plane = eye_of(net), draw_style("swirls", SHOWN), content(SHOWN)
         for weight in WEIGHTS:
@@ -192,13 +194,17 @@ def transfers() -> dict:
             found["weights"].setdefault(net, {})[f"{weight:g}"] = done.parts
             found["pictures"][f"{net} {weight:g}"] = packed(done.picture)
             print(net, "weight", weight, done, flush=True)
-    eye, style, plane = eye_of("imagenet"), draw_style("swirls", SIZE), content()
+    return found
+
+
+def starts() -> dict:
+    eye, style, plane, found = eye_of("imagenet"), draw_style("swirls", SIZE), content(), {"starts": {}, "pictures": {}}
     for name, starts in {"noise": [noise(SIZE, seed) for seed in SEEDS], "content": [plane]}.items():
         runs = []
         for start in starts:
-            done = paint(eye, start, content=plane, style=style, style_weight=10.0, steps=STEPS)
-            runs.append({**done.parts, "loss": done.parts["content"] + 10 * done.parts["style"]})
-            found["pictures"].setdefault(f"from {name}", packed(done.picture))
+            done = paint(eye, start, content=plane, style=style, steps=STEPS)
+            runs.append({**done.parts, "loss": sum(done.parts.values())})
+            found["pictures"].setdefault(name, packed(done.picture))
             print("from", name, done, flush=True)
         found["starts"][name] = {part: summary([run[part] for run in runs]) for part in runs[0]}
     return found
@@ -225,7 +231,10 @@ def losses() -> dict:
     def through(some: Eye):
         return lambda found, wanted: content_loss(some(found, *EYE_LAYERS), some(wanted, *EYE_LAYERS))
 
-    return {"pixel": functional.mse_loss, "perceptual": through(eye), "perceptual, average pools": through(smooth)}
+    def both(found: Tensor, wanted: Tensor) -> Tensor:
+        return through(eye)(found, wanted) + PIXELS * functional.mse_loss(found, wanted)
+
+    return {"pixel": functional.mse_loss, "perceptual": through(eye), "both": both, "average": through(smooth)}
 
 
 def sister() -> torch.nn.Module:
@@ -268,40 +277,44 @@ def judged(found: Tensor, wanted: Tensor, labels: Tensor, judges: dict) -> dict:
 
 
 def judges() -> dict:
-    card, other = trained.card("small_vgg"), sister()
+    card, other, known = trained.card("small_vgg"), sister(), wide(True, "max")
     return {
-        "imagenet": (wide(True, "max"), ("relu1_2", "relu2_2", "relu3_3")),
+        **{f"imagenet {layer}": (known, (layer,)) for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")},
         "sister": (Eye(other, card.mean, card.std), EYE_LAYERS),
         "random": (Eye(small_vgg(seed=1, initialization="he"), card.mean, card.std), EYE_LAYERS),
     }
 
 
-def enlarging() -> dict:
-    data = photographs(validation_per_class=500)
-    pictures = data.train.images.float() / 255
+def enlarging(name: str) -> dict:
+    """By one of the losses, with all seeds; or "without": the original and bicubic enlarging."""
+    data, known, shown = photographs(validation_per_class=500), judges(), [3, 51, 110, 151, 208, 265]
     chosen = torch.arange(0, len(data.validation.labels), len(data.validation.labels) // JUDGED)[:JUDGED]
     wanted, labels = data.validation.images[chosen].float() / 255, data.validation.labels[chosen]
-    known, shown = judges(), [3, 51, 110, 151, 208, 265]
-    found = {
-        name: judged(some, wanted, labels, known)
-        for name, some in (("original", wanted), ("bicubic", enlarge(shrink(wanted))))
-    }
-    found = {name: {part: summary([value]) for part, value in row.items()} for name, row in found.items()}
-    kept = {"original": wanted[shown], "small": shrink(wanted[shown]), "bicubic": enlarge(shrink(wanted[shown]))}
-    for name, loss in losses().items():
-        rows = []
+    made = {}
+    if name == "without":
+        made = {"original": [wanted], "bicubic": [enlarge(shrink(wanted))]}
+    else:
+        pictures, loss = data.train.images.float() / 255, losses()[name]
         for seed in SEEDS:
             enlarger = Enlarger(FACTOR, seed=seed)
             teach(enlarger, pictures, loss, steps=TAUGHT, seed=seed)
             with torch.no_grad():
-                large = torch.cat([enlarger(some) for some in shrink(wanted).split(100)])
-            rows.append(judged(large, wanted, labels, known))
-            if seed == SEEDS[0]:
-                kept[name] = large[shown]
-            print(name, seed, {part: f"{value:.3f}" for part, value in rows[-1].items()}, flush=True)
-        found[name] = {part: summary([row[part] for row in rows]) for part in rows[0]}
-    strips = {name: packed(torch.cat(list(some.clamp(0, 1)), 2)[None]) for name, some in kept.items()}
-    return {"judged": found, "pictures": strips}
+                made.setdefault(name, []).append(torch.cat([enlarger(some) for some in shrink(wanted).split(100)]))
+            print(name, seed, f"{psnr(made[name][-1], wanted):.3f}", flush=True)
+    found = {"judged": {}, "pictures": {}}
+    for way, runs in made.items():
+        rows = [judged(run, wanted, labels, known) for run in runs]
+        found["judged"][way] = {part: summary([row[part] for row in rows]) for part in rows[0]}
+        found["pictures"][way] = strip(runs[0][shown])
+        print(way, {part: f"{row['mean']:.3f}" for part, row in found["judged"][way].items()}, flush=True)
+    if name == "without":
+        found["pictures"]["small"] = strip(functional.interpolate(shrink(wanted[shown]), scale_factor=FACTOR))
+    return found
+
+
+def strip(pictures: Tensor) -> str:
+    """Some pictures as one, side by side."""
+    return packed(torch.cat(list(pictures.clamp(0, 1)), 2)[None])
 
 
 # --- all of it ---
@@ -311,8 +324,9 @@ PIECES = {
     "optimizers": optimizers,
     "pools": pools,
     "transfers": transfers,
+    "starts": starts,
     "content_layers": content_layers,
-    "enlarging": enlarging,
+    **{f"enlarging_{name}": lambda name=name: enlarging(name) for name in ("without", *LOSSES)},
 }
 
 
@@ -329,8 +343,12 @@ def collect(found: dict) -> dict:
         for pool, row in by_pool.items():
             pictures[f"pool {net} {pool}"] = row.pop("picture")
     pictures |= {f"transfer {name}": some for name, some in found["transfers"]["pictures"].items()}
+    pictures |= {f"start {name}": some for name, some in found["starts"]["pictures"].items()}
     pictures |= {f"content {name}": some for name, some in found["content_layers"]["pictures"].items()}
-    pictures |= {f"enlarged {name}": some for name, some in found["enlarging"]["pictures"].items()}
+    enlarged = {}
+    for name in ("without", *LOSSES):
+        enlarged |= found[f"enlarging_{name}"]["judged"]
+        pictures |= {f"enlarged {way}": some for way, some in found[f"enlarging_{name}"]["pictures"].items()}
     return {
         **provenance("python -m experiments.perceptual"),
         "what": "textures, style transfer and enlarging by the values of four nets",
@@ -350,9 +368,9 @@ def collect(found: dict) -> dict:
         "optimizers": found["optimizers"],
         "pools": found["pools"],
         "weights": found["transfers"]["weights"],
-        "starts": found["transfers"]["starts"],
+        "starts": found["starts"]["starts"],
         "content_layers": found["content_layers"]["error"],
-        "enlarging": found["enlarging"]["judged"],
+        "enlarging": enlarged,
         "pictures": pictures,
     }
 
