@@ -224,6 +224,7 @@ def collect(found: dict, runs: list[dict], runs_few: list[dict]) -> dict:
         ("trained, frozen", "random, frozen"),
         ("trained, tuned", "random, tuned"),
         ("trained, tuned", "trained, frozen"),
+        ("random, tuned", "trained, frozen"),
     ):
         for n in map(str, FEW):
             differences[f"{a} - {b}, {n}"] = paired(labeled[a][n], labeled[b][n])
