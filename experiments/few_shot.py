@@ -19,7 +19,6 @@ images were looked at once, at the end. Writes book/results/few_shot.json:
     arms[arm].sizes[n]  accuracy on the test images over seeds; chosen: what the search on validation images chose
     search[arm][n]      validation accuracy by setting (means over one to three draws of training images)
     by_class[arm]       recall of each class at BY_CLASS_SIZE images a class, mean over seeds
-    views               SVM on the shipped net's vectors of one view, of six averaged, and of three scales stacked
     slips               SVM accuracy at SLIP_SIZE images a class when pixels are prepared in a way the weights do not know:
                         "both" in training and in use, "use" only in use
     differences         by "a - b, n": paired by seed; mean of the differences, and its 95 % interval
@@ -57,7 +56,7 @@ CS = (1.0, 10.0, 100.0, 1000.0)
 SIDE, IMAGENET_MOST = 64, 100
 STEPS = {1: 30, 5: 60, 20: 150, 100: 300, 500: 600}  # of 32 images at most
 SCRATCH = 2  # times as many steps
-BY_CLASS_SIZE, SLIP_SIZE, VIEW_SIZES = 100, 20, (5, 20)
+BY_CLASS_SIZE, SLIP_SIZE = 100, 20
 SLIP_SEEDS, SLIP_TESTED = SEEDS[:3], 60
 DONE = Path(__file__).resolve().parents[1] / "build" / "few_shot"
 
@@ -304,65 +303,7 @@ def judge_tuned(arm: str, n: int, chosen: str) -> dict:
     return {"accuracy": [a for a, _ in judged], "recall": [r for _, r in judged]}
 
 
-# --- Appendix B's views, and wrong preparation ---
-
-SCALES = (32, 40, 48)
-VIEWED = ("pool4", "pool5")
-
-
-def viewed(where: str | int) -> dict[str, Tensor]:
-    """Vectors of each scale and mirror image, by "layer, side, mirrored"."""
-
-    def work() -> dict[str, Tensor]:
-        some, found = first_of(where, max(VIEW_SIZES) if isinstance(where, int) else None), {}
-        for side, mirrored in product(SCALES, (False, True)):
-            views = augmentation.rescale(some.flip(3) if mirrored else some, side)
-            for layer, maps in layer_vectors(shipped(), views, *VIEWED, prepare=normalize()).items():
-                found[f"{layer}, {side}, {mirrored}"] = maps
-        return found
-
-    return stored(f"views-{where}", work)
-
-
-def combined(found: dict[str, Tensor], layer: str, way: str) -> Tensor:
-    sides = SCALES if "scales" in way else SCALES[:1]
-    both = [
-        (found[f"{layer}, {side}, False"] + found[f"{layer}, {side}, True"]) / 2
-        if way != "one view"
-        else found[f"{layer}, {side}, False"]
-        for side in sides
-    ]
-    return torch.cat([unit(v) for v in both], 1) if "stacked" in way else sum(both)
-
-
-WAYS = ("one view", "mirrored", "three scales averaged", "three scales stacked")
-
-
-def judge_views() -> dict:
-    result = {}
-    validation, labels = images("validation")[1], images("test")[1]
-    for layer, way in product(VIEWED, WAYS):
-        result[f"{layer}, {way}"] = {}
-        for n in VIEW_SIZES:
-            y, places = torch.arange(len(UNSEEN)).repeat_interleave(n), few(n, 0, max(VIEW_SIZES))
-            by_c = {
-                C: svm_accuracy(
-                    svm(combined(viewed(0), layer, way)[places], y, C),
-                    combined(viewed("validation"), layer, way),
-                    validation,
-                )
-                for C in CS
-            }
-            C = max(by_c, key=by_c.get)
-            shares = [
-                svm_accuracy(
-                    svm(combined(viewed(seed), layer, way)[places], y, C), combined(viewed("test"), layer, way), labels
-                )
-                for seed in SEEDS
-            ]
-            result[f"{layer}, {way}"][str(n)] = {"C": C, "accuracy": summary(shares)}
-        print(layer, way, flush=True)
-    return result
+# --- wrong preparation ---
 
 
 def slipped(net: str, slip: str, where: str | int) -> dict[str, Tensor]:
@@ -416,7 +357,6 @@ def work() -> None:
     learn(small[-1:])
     if os.environ.get(weights.ENVIRONMENT):
         once(DONE / "slips ImageNet.json", lambda: judge_slips("ImageNet"))
-    once(DONE / "views.json", judge_views)
     separate([arm for arm in arms() if VECTORS[arm][0] != "ImageNet"], large)
     learn(large)
 
@@ -482,7 +422,6 @@ def collect() -> dict:
         "search": searches,
         "by_class": by_class,
         "differences": differences,
-        "views": once(DONE / "views.json", dict) if there("views") else {},
         "slips": slips,
     }
 

@@ -3,7 +3,6 @@
 from statistics import mean, stdev
 
 import pytest
-import torch
 
 from experiments import few_shot, sharpening
 from vgg_course import results
@@ -59,15 +58,6 @@ def test_seeds_have_images_of_their_own_and_small_sets_lie_in_large_ones():
     assert set(few_shot.few(5).tolist()) < set(few_shot.few(20).tolist())
     assert not set(few_shot.few(5).tolist()) & set(few_shot.few(5, draw=1).tolist())
     assert len(few_shot.few(20)) == 20 * len(UNSEEN)
-
-
-def test_views_are_averaged_or_stacked():
-    some = {f"pool5, {side}, {m}": torch.rand(3, 4) for side in few_shot.SCALES for m in (False, True)}
-    assert torch.equal(few_shot.combined(some, "pool5", "one view"), some["pool5, 32, False"])
-    both = (some["pool5, 32, False"] + some["pool5, 32, True"]) / 2
-    assert torch.allclose(few_shot.combined(some, "pool5", "mirrored"), both)
-    assert few_shot.combined(some, "pool5", "three scales averaged").shape == (3, 4)
-    assert few_shot.combined(some, "pool5", "three scales stacked").shape == (3, 12)
 
 
 def test_every_net_has_all_layers_for_both_sets(layers):
