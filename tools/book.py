@@ -23,6 +23,8 @@ INPUTS = (
     "vgg_course/**/*.py",
     "vgg_course/**/*.mplstyle",
     "vgg_course/**/*.js",
+    "vgg_course/**/*.css",
+    "vgg_course/**/*.html",
     "vgg_course/**/*.json",
     "book/results/*.json",
     "requirements.txt",

@@ -616,3 +616,13 @@ def test_bars_have_the_lengths_of_their_numbers(show):
     widths = shown.js("() => [...ROOT.querySelectorAll('td.activations .ink')].map((e) => parseFloat(e.style.width))")
     most = max(prod(row.shape) for row in rows)
     assert widths == pytest.approx([100 * prod(row.shape) / most for row in rows], abs=1e-3)
+
+
+@pytest.mark.parametrize("view", [explorers.cost, explorers.receptive_field, explorers.convolution])
+def test_keys_that_are_typed_in_an_explorer_are_no_commands_of_the_notebook(show, view):
+    shown = show(view())
+    shown.js("() => { window.heard = []; document.addEventListener('keydown', (e) => heard.push(e.key)); }")
+    shown.tab.locator(".vgg-explorer input, .vgg-explorer select").first.focus()
+    shown.tab.keyboard.type("d1")
+    assert shown.js("() => heard") == []
+    assert shown.tab.locator(".vgg-explorer").first.get_attribute("data-lm-suppress-shortcuts") == "true"

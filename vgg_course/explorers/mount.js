@@ -7,8 +7,17 @@ function mount(id, view) {
     const root = host.attachShadow({ mode: "open" });
     root.append(host.querySelector("template").content.cloneNode(true));
     followTheme(host, root.querySelector(".explorer"));
+    keepKeys(host);
     view(root, JSON.parse(host.dataset.options));
   }
+}
+
+// JupyterLab takes single letters and digits for commands of its own: what is typed in a view stays there.
+function keepKeys(host) {
+  host.dataset.lmSuppressShortcuts = "true";
+  host.addEventListener("keydown", (event) => {
+    if (!event.altKey && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+  });
 }
 
 // The book, Jupyter and Colab each have their own way to be dark. What they have in common is the color of the text.

@@ -1,5 +1,6 @@
 """Chapter 25, See what came after."""
 
+from vgg_course.accounting import ledger
 from vgg_course.quiz.records import Choice, Number, Quiz, right, wrong
 
 KERNEL, IN, OUT = 3, 128, 64
@@ -75,7 +76,7 @@ QUIZ = Quiz(
                 wrong(
                     "that it has more parameters",
                     "Many of the more accurate nets have fewer. VGG's were in its head.",
-                    "Throw out 124 million weights",
+                    f"Throw out {ledger('D').fully_connected.parameters / 1e6:.0f} million weights",
                 ),
             ],
         ),

@@ -5,11 +5,6 @@ function quizView(root, { hidden }) {
   const text = new TextDecoder().decode(Uint8Array.from(atob(hidden), (character) => character.charCodeAt(0)));
   const questions = JSON.parse(text).map((question) => ({ ...question, tries: 0, solvedAt: 0 }));
 
-  // A notebook takes single letters for commands, and some pages turn on an arrow key. What is typed here stays here.
-  root.querySelector(".quiz").addEventListener("keydown", (event) => {
-    if (!event.altKey && !event.ctrlKey && !event.metaKey) event.stopPropagation();
-  });
-
   questions.forEach((question, place) => {
     const form = $(`form${place + 1}`);
     form.addEventListener("submit", (event) => {

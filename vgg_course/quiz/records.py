@@ -148,7 +148,7 @@ class Quiz:
             files(__package__).joinpath(f"quiz.{end}").read_text(encoding="utf-8") for end in ("css", "js")
         )
         return (
-            f'<div class="vgg-explorer vgg-quiz" id="{self.id}" data-lm-suppress-shortcuts="true" '
+            f'<div class="vgg-explorer vgg-quiz" id="{self.id}" '
             f'data-options="{escape(json.dumps({"hidden": hidden}))}">\n'
             f"<template><style>\n:host {{ {colors} }}\n{style}</style>\n"
             f'<section class="explorer quiz" aria-label="Quiz on chapter {self.chapter}">\n{forms}\n'
