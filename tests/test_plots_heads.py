@@ -58,8 +58,21 @@ def test_sizes_are_named_and_lines_end_in_their_names():
 
 def test_a_stride_that_finds_nothing_is_said_so():
     ax = plots.smallest_by_stride({"one": {32: None, 16: 20.0, 8: 10.0}})
-    assert "never" in words(ax)
+    assert "one: never" in words(ax)
     assert {"20", "10", "one"} <= set(words(ax))
+
+
+def test_what_and_where_are_the_axes():
+    ax = plots.what_and_where({"alone": {"pool4": (0.2, 0.7), "pool3": (0.4, 0.6)}, "sum": {"pool4": (0.3, 0.8)}})
+    assert ax.lines[0].get_xdata().tolist() == [0.2, 0.4]
+    assert ax.lines[0].get_ydata().tolist() == pytest.approx([70, 60])
+    assert {"pool4", "pool3", "alone", "sum"} == set(words(ax))
+
+
+def test_a_stride_looks_the_same_in_every_panel():
+    ax = plots.iou_by_size(((0, 8), (8, 64)), {"a": {"y": [0.1, 0.2]}, "b": {"x": [0.1, 0.2], "y": [0.3, 0.4]}})
+    first, second = ([line for line in some.lines if line.get_marker() != "None"] for some in ax.figure.axes)
+    assert (first[0].get_color(), first[0].get_marker()) == (second[1].get_color(), second[1].get_marker())
 
 
 def test_arms_with_few_labels_show_all_seeds():

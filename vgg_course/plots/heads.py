@@ -128,10 +128,12 @@ def iou_by_size(ranges: Sequence[Sequence[int]], panels: Mapping[str, Mapping[st
     axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.3), sharey=True, squeeze=False)[1][0]
     names = [f"{low} to {high}" if high < 64 else f"over {low}" for low, high in ranges]
     names[0] = f"under {ranges[0][1]}"
+    every = list(dict.fromkeys(name for lines in sorted(panels.values(), key=len, reverse=True) for name in lines))
+    look_of = dict(zip(every, looks(), strict=False))
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         ends = []
-        for (name, values), look in zip(lines.items(), looks(), strict=False):
-            ax.plot(values, **look, markersize=5)
+        for name, values in lines.items():
+            ax.plot(values, **look_of[name], markersize=5)
             ends.append((values[-1], name))
         for place, (want, name) in zip(_apart([end for end, _ in ends], 0.062), ends, strict=True):
             ax.plot([len(names) - 0.95, len(names) - 0.8], [want, place], color=palette.CONTEXT, linewidth=0.8)
@@ -139,7 +141,7 @@ def iou_by_size(ranges: Sequence[Sequence[int]], panels: Mapping[str, Mapping[st
         ax.set_xticks(range(len(names)), names, fontsize=8)
         ax.set(xlim=(-0.2, len(names) + 0.15), ylim=(0, 1.04), xlabel="size of the object, pixels")
         ax.set_title(title, fontsize=9)
-    axes[0].set_ylabel("mean IoU of its pixels")
+    axes[0].set_ylabel("mean IoU")
     return axes[0]
 
 
@@ -164,8 +166,8 @@ def what_and_where(kinds: Mapping[str, Mapping[str, tuple[float, float]]]) -> Ax
         xs, ys = zip(*points.values(), strict=True)
         ax.plot(xs, [100 * y for y in ys], **look, markersize=7, label=kind)
         for name, (x, y) in points.items():
-            offset, align = ((0, 9), "bottom") if place else ((0, -9), "top")
-            ax.annotate(name, (x, 100 * y), offset, textcoords="offset points", ha="center", va=align, fontsize=8)
+            offset, align = ((0, 9), "center") if place else ((-9, -3), "right")
+            ax.annotate(name, (x, 100 * y), offset, textcoords="offset points", ha=align, va="bottom", fontsize=8)
         x, y = list(points.values())[-1]
         ax.annotate(kind, (x, 100 * y), (12, 0), textcoords="offset points", va="center", fontsize=9, weight="bold")
     ax.set(xlabel="where: mean IoU of outlines", ylabel="what: right names, %")
@@ -179,28 +181,36 @@ def smallest_by_stride(lines: Mapping[str, Mapping[int, float | None]]) -> Axes:
 
     None: at that stride half of the objects are not found at any size; the line has a gap there, and a mark at the top.
     """
-    ax = plt.subplots(figsize=(7.4, 3.8))[1]
-    top = 2.0 * max(size for line in lines.values() for size in line.values() if size is not None)
-    for (name, line), look in zip(lines.items(), looks(), strict=False):
+    ax = plt.subplots(figsize=(7.4, 4.0))[1]
+    top = 2.4 * max(size for line in lines.values() for size in line.values() if size is not None)
+    for i, ((name, line), look) in enumerate(zip(lines.items(), looks(), strict=False)):
         known = {stride: size for stride, size in line.items() if size is not None}
         ax.plot(list(known), list(known.values()), **look, markersize=6)
+        height = top * 0.9 * 0.78**i
         for stride in line.keys() - known.keys():
-            ax.plot(stride, 0.82 * top, marker="x", color=look["color"], markersize=8, markeredgewidth=2)
-            ax.annotate("never", (stride, 0.82 * top), (7, 0), textcoords="offset points", va="center", fontsize=8)
-        last = max(known)
-        ax.annotate(name, (last, known[last]), (9, 0), textcoords="offset points", va="center", fontsize=9)
+            ax.plot(stride, height, marker="x", color=look["color"], markersize=7, markeredgewidth=2)
+            inner = stride < max(line)
+            way = {"xytext": (-8, 0), "ha": "right"} if inner else {"xytext": (8, 0), "ha": "left"}
+            words = f"{name}: never"
+            ax.annotate(words, (stride, height), **way, textcoords="offset points", va="center", fontsize=8)
+        last, above = max(known), i % 2 == 1
+        place = {"xytext": (-10, 2), "ha": "right"} if above else {"xytext": (10, 0), "ha": "left"}
+        ax.annotate(
+            name, (last, known[last]), **place, textcoords="offset points", va="center", fontsize=9, weight="bold"
+        )
         for stride, size in known.items():
+            offset, side = ((0, 6), "bottom") if above else ((0, -7), "top")
             ax.annotate(
-                f"{size:.0f}", (stride, size), (0, 6), textcoords="offset points", ha="center", va="bottom", fontsize=8
+                f"{size:.0f}", (stride, size), offset, textcoords="offset points", ha="center", va=side, fontsize=8
             )
     strides = sorted({stride for line in lines.values() for stride in line})
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     ax.set_xticks(strides, [str(stride) for stride in strides])
-    sizes = [size for size in (2, 4, 8, 16, 32, 64) if size < top]
+    sizes = [size for size in (4, 8, 16, 32, 64) if size < top]
     ax.set_yticks(sizes, [str(size) for size in sizes])
     ax.minorticks_off()
-    ax.set(xlim=(0.85 * min(strides), 3.4 * max(strides)), ylim=(None, top))
+    ax.set(xlim=(0.85 * min(strides), 3.2 * max(strides)), ylim=(0.7 * ax.dataLim.y0, top))
     ax.set(xlabel="stride of the finest map that is read, pixels", ylabel="smallest objects found, pixels")
     return ax
 
@@ -219,8 +229,9 @@ def few_labels(arms: Mapping[str, Mapping[str, Sequence[float]]]) -> Axes:
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, [str(count) for count in counts])
     ax.minorticks_off()
-    ax.set(xlim=(0.85 * counts[0], 3.2 * counts[-1]), ylim=(0, 1), xlabel="labeled scenes", ylabel="mean IoU")
-    for place, (want, name) in zip(_apart([end for end, _ in ends], 0.07), ends, strict=True):
+    ax.set(xlim=(0.85 * counts[0], 3.2 * counts[-1]), xlabel="labeled scenes", ylabel="mean IoU")
+    gap = 0.07 * (ax.get_ylim()[1] - ax.get_ylim()[0])
+    for place, (want, name) in zip(_apart([end for end, _ in ends], gap), ends, strict=True):
         ax.annotate(
             name,
             (counts[-1], want),
