@@ -67,7 +67,7 @@ WEIGHTS = (0.1, 1.0, 10.0, 100.0)
 CONTENT_SEED, CONTENT_PLACE = 5, 1  # which drawn picture
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_2", "relu5_1")
 FACTOR, TAUGHT, JUDGED, SISTER = 4, 600, 300, 7
-LOSSES = ("pixel", "perceptual", "both", "average")  # average: perceptual, through average pools
+LOSSES = ("pixel", "perceptual", "both", "shuffled")  # shuffled: perceptual, by an enlarger that shuffles
 PIXELS = 30.0  # weight of the pixels in "both": about as large as the other part
 EYE_LAYERS = ("relu2_2",)  # of the perceptual loss: those of Johnson et al. for super-resolution
 DONE = Path(__file__).resolve().parents[1] / "build" / "perceptual"  # one file a finished piece
@@ -226,15 +226,14 @@ def content_layers() -> dict:
 def losses() -> dict:
     """By name, the loss of two batches of pictures."""
     eye = eye_of("small", "max")
-    smooth = eye_of("small", "average")
 
-    def through(some: Eye):
-        return lambda found, wanted: content_loss(some(found, *EYE_LAYERS), some(wanted, *EYE_LAYERS))
+    def perceived(found: Tensor, wanted: Tensor) -> Tensor:
+        return content_loss(eye(found, *EYE_LAYERS), eye(wanted, *EYE_LAYERS))
 
     def both(found: Tensor, wanted: Tensor) -> Tensor:
-        return through(eye)(found, wanted) + PIXELS * functional.mse_loss(found, wanted)
+        return perceived(found, wanted) + PIXELS * functional.mse_loss(found, wanted)
 
-    return {"pixel": functional.mse_loss, "perceptual": through(eye), "both": both, "average": through(smooth)}
+    return {"pixel": functional.mse_loss, "perceptual": perceived, "both": both, "shuffled": perceived}
 
 
 def sister() -> torch.nn.Module:
@@ -296,7 +295,7 @@ def enlarging(name: str) -> dict:
     else:
         pictures, loss = data.train.images.float() / 255, losses()[name]
         for seed in SEEDS:
-            enlarger = Enlarger(FACTOR, seed=seed)
+            enlarger = Enlarger(FACTOR, seed=seed, shuffle=name == "shuffled")
             teach(enlarger, pictures, loss, steps=TAUGHT, seed=seed)
             with torch.no_grad():
                 made.setdefault(name, []).append(torch.cat([enlarger(some) for some in shrink(wanted).split(100)]))

@@ -292,12 +292,24 @@ def test_an_unknown_style_is_refused():
 # --- enlarging ---
 
 
-def test_an_enlarger_begins_as_bicubic_and_a_seed_is_a_net():
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_an_enlarger_begins_as_bicubic_and_a_seed_is_a_net(shuffle):
     small = torch.rand(2, 3, 8, 8)
-    assert torch.equal(Enlarger()(small), enlarge(small))
+    assert torch.equal(Enlarger(shuffle=shuffle)(small), enlarge(small))
     one, same, other = (Enlarger(seed=s).layers[0].weight for s in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def test_only_an_enlarger_that_shuffles_can_put_a_grid_on_a_flat_picture():
+    flat, inner = torch.full((1, 3, 12, 12), 0.4), slice(16, 32)  # away from the border, which padding can be felt at
+    for shuffle, grid in ((False, False), (True, True)):
+        enlarger = Enlarger(shuffle=shuffle)
+        for part in enlarger.parameters():
+            nn.init.normal_(part, std=0.1, generator=torch.Generator().manual_seed(part.numel()))
+        with torch.no_grad():
+            out = enlarger(flat)[0, :, inner, inner]
+        assert (out.std((1, 2)).max() > 1e-3) == grid
 
 
 def test_shrinking_is_the_mean_of_squares():

@@ -333,26 +333,30 @@ def _swirls(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Enlarger(nn.Module):
-    """Pictures ``(B, 3, H, W)`` to ``(B, 3, factor * H, factor * W)``: three convolutions put in what bicubic enlarging lacks.
+    """Pictures ``(B, 3, H, W)`` to ``(B, 3, factor * H, factor * W)``: bicubic, plus what a few convolutions add to it.
 
-    The last layer begins with zeros: at first it *is* bicubic enlarging. Its channels become pixels (Shi et al.,
-    arXiv:1609.05158): each of the factor x factor places in a cell has filters of its own.
+    Three convolutions look at the small picture. Then their maps are enlarged as smoothly as a picture would be, and two more
+    convolutions make colors of them. Or, with ``shuffle``, channels become pixels at once (Shi et al., arXiv:1609.05158):
+    each of the factor x factor places in a cell then has filters of its own, which nothing ties together.
+
+    The last layer begins with zeros: at first this *is* bicubic enlarging.
     """
 
-    def __init__(self, factor: int = 4, width: int = 32, seed: int = 0) -> None:
+    def __init__(self, factor: int = 4, width: int = 32, seed: int = 0, shuffle: bool = False) -> None:
         super().__init__()
         self.factor = factor
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.layers = nn.Sequential(
-                nn.Conv2d(3, width, 3, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(width, 3 * factor**2, 3, padding=1),
-                nn.PixelShuffle(factor),
-            )
-        for part in self.layers[-2].parameters():
+            layers = [nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+            if shuffle:
+                last = nn.Conv2d(width, 3 * factor**2, 3, padding=1)
+                layers += [last, nn.PixelShuffle(factor)]
+            else:
+                last, half = nn.Conv2d(width // 2, 3, 3, padding=1), width // 2
+                layers += [nn.Conv2d(width, half, 3, padding=1), nn.Upsample(scale_factor=factor, mode="bilinear")]
+                layers += [nn.Conv2d(half, half, 3, padding=1), nn.ReLU(), last]
+            self.layers = nn.Sequential(*layers)
+        for part in last.parameters():
             nn.init.zeros_(part)
 
     def forward(self, small: Tensor) -> Tensor:
