@@ -60,9 +60,11 @@ RECIPE = Recipe(
     flip=True,
 )
 PAIRS = (
-    *((f"{arm} {DEPTHS[-1]}", f"{arm} {depth}") for arm in ARMS for depth in DEPTHS[:-1]),
-    *((f"{arm} {depth}", f"plain {depth}") for arm in ARMS[1:] for depth in DEPTHS),
-    *((f"residual {depth}", f"dirac {depth}") for depth in DEPTHS),
+    *((f"{arm} {DEPTHS[-1]}", f"{arm} {DEPTHS[0]}") for arm in ARMS),
+    *(
+        (f"{a} {DEPTHS[-1]}", f"{b} {DEPTHS[-1]}")
+        for a, b in (("dirac", "plain"), ("residual", "plain"), ("residual", "dirac"))
+    ),
 )
 DONE = Path(__file__).resolve().parents[1] / "build" / "degradation"  # one file a finished run
 

@@ -37,7 +37,7 @@ def costs_of_nets(columns: Mapping[str, Mapping[str, float]], marked: Sequence[s
             hatch = {"facecolor": "none", "edgecolor": color, "hatch": "////"} if here else {"color": color}
             ax.barh(row, values[title], 0.62, **hatch)
             value = values[title]
-            number = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+            number = f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
             ax.annotate(number, (value, row), (3, 0), textcoords="offset points", va="center", fontsize=8.5)
         ax.set_title(heading, fontsize=9, loc="left")
         ax.set_xlim(0, 1.42 * most)
