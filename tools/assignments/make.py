@@ -84,7 +84,7 @@ def notebook(course, assignment, chapter):
     def add(given, with_answer=None, metadata=None):
         for cells, text in ((release, given), (source, given if with_answer is None else with_answer)):
             cell = v4.new_code_cell(text) if metadata is not None else v4.new_markdown_cell(text)
-            cell.metadata = {"nbgrader": metadata} if metadata else {}
+            cell.metadata = dict(metadata or {})
             cells.append(cell)
 
     for cell in student_notebook(chapter).cells:
@@ -130,7 +130,12 @@ def _metadata(name, solution=False, points=None):
     """nbgrader's words about a cell, its schema 3."""
     told = {"grade": points is not None, "grade_id": name, "locked": not solution, "schema_version": 3}
     told |= {"solution": solution, "task": False}
-    return told | ({"points": points} if points is not None else {})
+    return {"nbgrader": told | ({"points": points} if points is not None else {})}
+
+
+def _answer(name):
+    """The cell of an answer that is a value. nbgrader has no words for it: it would put an exception in place of the dots."""
+    return {"vgg_course": {"answer": name}}
 
 
 def _graded(course, assignment, chapter, task, tests, add, both):
@@ -200,7 +205,7 @@ def _literal(course, assignment, chapter, task, add, both, seed):
             text.source = HINTS.sub("", text.source).replace(word, new).strip()
     call = re.sub(r"\.\.\.\s*\)$", f"{task.name})", call)
     stub = f"{task.name} = ...  # your number in place of the dots"
-    add(stub, stub, _metadata(task.name, solution=True))
+    add(stub, stub, _answer(task.name))
     return call, arguments
 
 
@@ -223,7 +228,7 @@ def _number(course, assignment, chapter, task, add):
         f"**A number for your section** ({NUMBER_POINTS} point{'s' * (NUMBER_POINTS != 1)}). Work out `{task.name}({shown})` "
         "on paper, write it in place of the dots, and then compare it with what your function says."
     )
-    add(f"{name} = ...", f"### BEGIN SOLUTION\n{name} = {answer!r}\n### END SOLUTION", _metadata(name, solution=True))
+    add(f"{name} = ...", f"{name} = ...", _answer(name))
     asked = f"number_{task.name}"
     given = "# Your number is compared here, after you have handed in."
     hidden = f"{given}\n### BEGIN HIDDEN TESTS\nassert abs({asked} - {answer!r}) <= 1e-6 * abs({answer!r})\n### END HIDDEN TESTS"

@@ -87,6 +87,7 @@ def _grade_notebook(path, told, record, sandbox, result, flags):
     except submissions.Unreadable as problem:
         flags("missing file" if path is None else "unreadable", f"{told['chapter']}: {problem}")
         result["tasks"] += [_outcome(task, told, "missing", str(problem)) for task in tasks]
+        result["tasks"] += [_outcome(task, told, "missing", str(problem), number=True) for task in tasks if task.number]
         return
     _compare(handed, told, flags)
     _Attempt(handed, tasks, told, record, sandbox, result, flags).run()
@@ -122,7 +123,7 @@ class _Attempt:
     def __init__(self, handed, tasks, told, record, sandbox, result, flags):
         self.handed, self.tasks, self.told, self.record, self.sandbox = handed, tasks, told, record, sandbox
         self.result, self.flags, self.session, self.limits = result, flags, None, limits(record)
-        self.began, self.starts = time.monotonic(), 0
+        self.began, self.suspicious = time.monotonic(), False
         given = set(told["cells"])
         self.own = [number for number, source in enumerate(handed.cells) if source not in given]
         self.stubs = set(told["cells"])
@@ -138,12 +139,7 @@ class _Attempt:
                     outcomes[task.number["name"]] = self.guarded(task, task.number["name"], self.number)
             self.flags.private_began = True  # nothing that is said from here on reaches the student
             for task in self.tasks:
-                if task.private_points and outcomes[task.name]["status"] not in (
-                    "missing",
-                    "not attempted",
-                    "stopped",
-                    "broken",
-                ):
+                if task.private_points and outcomes[task.name]["status"] == "passed":
                     self.guarded(task, task.name, lambda t: self.private(t, tests.get(t.name, []), outcomes[t.name]))
         finally:
             self.flags.private_began = False
@@ -152,7 +148,8 @@ class _Attempt:
         self.result["tasks"] += list(outcomes.values())
 
     def guarded(self, task, name, judge):
-        number = name != task.name
+        """Judge, whatever happens to the sandbox. What another task left behind is not this one's fault: then once more."""
+        number, used = name != task.name, self.session is not None
         try:
             if time.monotonic() - self.began > self.limits.total_seconds:
                 return self.outcome(
@@ -161,21 +158,35 @@ class _Attempt:
             return judge(task)
         except SandboxDied as death:
             self.session = None
-            words = f"{name} {ENDINGS[death.kind]} ({death.reason})"
-            self.flags(death.kind if death.kind != "ended" else "killed", words)
+            if used and death.kind in ("protocol", "ended"):
+                self.flags("protocol", f"before {name}: {death.reason}")
+                return self.guarded(task, name, judge)
+            self.flags(
+                "killed" if death.kind == "ended" else death.kind, f"{name} {ENDINGS[death.kind]} ({death.reason})"
+            )
             return self.outcome(task, "stopped", f"{ENDINGS[death.kind]} ({death.reason})", number)
         except AnswerError as problem:
             self.flags("answer", f"{name}: {problem}")
             return self.outcome(task, "wrong", f"its answer could not be read: {problem}.", number)
+        finally:
+            if self.session and self.session.pending():
+                self.suspicious = True
+                self.flags("protocol", f"{name} spoke to the grader out of turn")
+            if self.suspicious and self.session:  # what it left behind must not cost or help the next task
+                self.session.close()
+                self.session = None
 
     def opened(self):
         if self.session is None:
-            self.starts += 1
-            notice = lambda words: self.flags("looked", words, public=False)  # noqa: E731
-            self.session = Session(self.sandbox, self.limits, self.handed.cells, self.own, notice)
+            self.suspicious = False
+            self.session = Session(self.sandbox, self.limits, self.handed.cells, self.own, self.notice)
             for words in self.session.notices:
                 self.flags("code", words, public=False)
         return self.session
+
+    def notice(self, words):
+        self.suspicious = True
+        self.flags("looked", words, public=False)
 
     def load(self, task, name):
         """The value of a name, or an outcome that says why there is none."""
@@ -202,7 +213,9 @@ class _Attempt:
 
     def check(self, task):
         from vgg_course import check
+        from vgg_course.check import verdict as judging
 
+        judging.LIMIT = 1e9  # the sandbox has its own, and a checker's would break into our talk with it
         value, problem = self.load(task, task.name)
         if problem:
             return problem

@@ -5,6 +5,7 @@ plain data (inside/wire.py); whatever else it is, it cannot be asked to compare 
 """
 
 import builtins
+import contextlib
 import functools
 import io
 import json
@@ -48,7 +49,7 @@ class Session:
     """One sandbox with one notebook inside."""
 
     def __init__(self, sandbox: Sandbox, limits: Limits, cells, own, notice=lambda words: None):
-        self.limits, self.notice, self.callbacks, self.exceptions = limits, notice, [], {}
+        self.limits, self.notice, self.callbacks, self.exceptions, self.number = limits, notice, [], {}, 0
         settings = json.dumps({"bounds": limits.bounds(), "root": str(ROOT)})
         self.process = sandbox.start([str(INSIDE / "worker.py"), settings], limits)
         self.watch = Watch(self.process, limits)
@@ -57,19 +58,25 @@ class Session:
         for number in (self.out, self.into):
             os.set_blocking(number, False)
         opened = self.ask({"op": "open", "cells": cells, "own": own}, patience=5 * limits.seconds)
-        self.notices = [str(words)[:200] for words in opened["ok"]["notices"]][:20]
+        with self.sense():
+            self.notices = [str(words)[:200] for words in opened["ok"]["notices"]][:20]
 
     def close(self):
         self.watch.stop()
         end(self.process)
+
+    def pending(self):
+        """Whether something was said that nobody asked for."""
+        return bool(select.select([self.out], [], [], 0)[0])
 
     # --- frames, with patience ---
 
     def ask(self, tree, blob=b"", patience=None):
         """Send one question; the answer's tree, with the bytes under "blob"."""
         waiting = Patience(patience or self.limits.seconds)
+        self.number += 1
         buffer = io.BytesIO()
-        wire.send(buffer, tree, blob)
+        wire.send(buffer, tree | {"number": self.number}, blob)
         self._write(buffer.getvalue(), waiting)
         for _ in range(MOST_STEPS):
             try:
@@ -82,6 +89,8 @@ class Session:
                 self.notice(str(answer["notice"])[:300])
             elif "callback" in answer:
                 self._call_back(answer, data, waiting)
+            elif answer.get("number") != self.number:
+                raise self._died("protocol", "the submission's process answered what was not asked")
             else:
                 return answer | {"blob": data}
         raise self._died("protocol", "it asked the checker back without end")
@@ -160,13 +169,22 @@ class Session:
     def load(self, names):
         """Values by name; or the reason why there are none: ("missing" or "broken" or "error", words)."""
         answer = self.ask({"op": "load", "names": names}, patience=5 * self.limits.seconds)
-        where = answer.get("where", {})
-        if "missing" in answer:
-            broken = answer.get("broken")
-            return None, ("broken", str(broken)) if broken else ("missing", str(answer["missing"][0])), where
-        if "error" in answer:
-            return None, ("error", self.complaint(answer["error"])), where
-        return {name: self.value(answer["ok"][name], answer["blob"]) for name in names}, None, where
+        with self.sense():
+            where = {name: [int(cell) for cell in answer.get("where", {}).get(name, [])] for name in names}
+            if "missing" in answer:
+                broken = answer.get("broken")
+                return None, ("broken", str(broken)) if broken else ("missing", str(answer["missing"][0])), where
+            if "error" in answer:
+                return None, ("error", self.complaint(answer["error"])), where
+            return {name: self.value(answer["ok"][name], answer["blob"]) for name in names}, None, where
+
+    @contextlib.contextmanager
+    def sense(self):
+        """What is read here has a form of its own; anything else was made up."""
+        try:
+            yield
+        except (TypeError, KeyError, ValueError, IndexError, AttributeError, RecursionError):
+            raise self._died("protocol", "the submission's process sent nonsense") from None
 
     def complaint(self, error):
         where = f" ({error['where']})" if error.get("where") else ""
@@ -180,7 +198,9 @@ class Session:
         Pickler(buffer, self).dump((arguments, keywords or {}, torch.is_grad_enabled()))
         answer = self.ask({"op": "call", "handle": handle, "method": method}, buffer.getvalue())
         if "error" in answer:
-            raise self.exception(answer["error"])
+            with self.sense():
+                error = self.exception(answer["error"])
+            raise error
         changeable = wire.changeable(arguments)
         for place, change in answer.get("changes", []):
             _apply(
@@ -194,6 +214,8 @@ class Session:
         name, message = _identifier(told.get("type", "Error")), str(told.get("message", ""))[:600]
         if told.get("quits"):
             self.notice(f"raised {name}, which ends a program")
+        if name == "AnswerError":
+            self.notice(f"gave an answer that cannot be read: {message}")
         if told.get("full"):
             self.notice("filled its disk")
         if told.get("memory"):

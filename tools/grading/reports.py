@@ -196,7 +196,7 @@ def page_for_student(record, result):
         if task["private_of"] and task["private"]:
             message += f"<br>Your instructor's own tests: {task['private_points']:g} of {task['private_of']:g} points. What they ask is not shown."
         elif task["private_of"]:
-            message += "<br>Your instructor's own tests did not run."
+            message += "<br>Your instructor's own tests are asked when the check passes."
         if "by_hand" in task:
             message += f"<br><strong>Changed by hand</strong> from {task['by_hand']['was']:g}: {escape(task['by_hand']['reason'])}"
         lines.append(

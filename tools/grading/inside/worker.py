@@ -97,7 +97,7 @@ class Alarm:
 class Worker:
     def __init__(self, reader, writer, root):
         self.reader, self.writer, self.root = reader, writer, root
-        self.kept, self.told, self.notebook = [], set(), None
+        self.kept, self.told, self.notebook, self.pid = [], set(), None, os.getpid()
         self.alarm = Alarm(self.notice, root)
 
     # --- talking ---
@@ -130,7 +130,10 @@ class Worker:
             except wire.WireError as error:
                 answer = {"error": {"type": "AnswerError", "message": str(error), "where": "", "stub": False}}, b""
             self.alarm.armed = False
-            wire.send(self.writer, *answer)
+            if os.getpid() != self.pid:  # a child that the student's code made, and that came home
+                os._exit(0)
+            tree, data = answer
+            wire.send(self.writer, tree | {"number": asked["number"]}, data)
 
     # --- what the grader asks ---
 
