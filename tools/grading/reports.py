@@ -36,10 +36,17 @@ SIGNS = {
 }
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 MOODLE = ("First name", "Last name", "ID number", "Email address")
-STYLE = """<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse}td,th{border-bottom:1px solid #8886;padding:.3rem .7rem;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.m td{text-align:center}.note{border-left:.3rem solid #8888;padding-left:1rem}
-code,td.w{overflow-wrap:anywhere;white-space:pre-wrap}</style>"""
+STYLE = """<style>
+:root { color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse }
+td, th { border-bottom: 1px solid #8886; padding: .3rem .7rem; text-align: left; vertical-align: top }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+.m td { text-align: center }
+.m td:first-child { text-align: left }
+.note { border-left: .3rem solid #8888; padding-left: 1rem }
+code, td.w { overflow-wrap: anywhere; white-space: pre-wrap }
+</style>"""
 
 
 class ReportError(ValueError):
@@ -95,13 +102,13 @@ def _overrides(path, results):
     with open(path, newline="", encoding="utf-8-sig") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             try:
-                yield row["student"], row["task"], float(row["points"]), row.get("reason") or ""
+                found = row["student"], row["task"], float(row["points"]), row.get("reason") or ""
             except (KeyError, TypeError, ValueError):
-                raise ReportError(
-                    f"{path}, line {number}: a line has student, task, points and reason; this one has {row}"
-                ) from None
-            if row["student"] not in results:
-                raise ReportError(f"{path}, line {number}: there is no student {row['student']!r}")
+                reason = f"a line has student, task, points and reason; this one has {row}"
+                raise ReportError(f"{path}, line {number}: {reason}") from None
+            if found[0] not in results:
+                raise ReportError(f"{path}, line {number}: there is no student {found[0]!r}")
+            yield found
 
 
 def _override(results, student, name, points, reason):
@@ -185,48 +192,66 @@ def moodle(record, results, rows, matched):
 
 
 def _page(title, body):
-    return f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>{STYLE}</head><body>\n{body}\n</body></html>\n'  # noqa: E501
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>{STYLE}'
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+
+
+def _cell(words, kind=""):
+    return f'<td class="{kind}">{words}</td>' if kind else f"<td>{words}</td>"
+
+
+def _table(heads, lines, kind=""):
+    """Heads that begin with # stand over numbers."""
+    row = "".join(f'<th class="n">{head[1:]}</th>' if head[:1] == "#" else f"<th>{head}</th>" for head in heads)
+    body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
+    return f'<table class="{kind}"><tr>{row}</tr>{body}</table>'
 
 
 def page_for_student(record, result):
     """What a student may know: nothing that was said after the first private test began."""
-    lines = []
-    for task in result["tasks"]:
-        message = escape(task["message"])
-        if task["private_of"] and task["private"]:
-            message += f"<br>Your instructor's own tests: {task['private_points']:g} of {task['private_of']:g} points. What they ask is not shown."
-        elif task["private_of"]:
-            message += "<br>Your instructor's own tests are asked when the check passes."
-        if "by_hand" in task:
-            message += f"<br><strong>Changed by hand</strong> from {task['by_hand']['was']:g}: {escape(task['by_hand']['reason'])}"
-        lines.append(
-            f"<tr><td>{escape(task['title'])}<br><code>{escape(task['task'])}</code></td><td>{WORDS[task['status']]}</td>"
-            f'<td class="n">{task["points"]:g} of {task["of"]:g}</td><td class="w">{message}</td></tr>'
+    lines = [
+        (
+            _cell(f"{escape(task['title'])}<br><code>{escape(task['task'])}</code>"),
+            _cell(WORDS[task["status"]]),
+            _cell(f"{task['points']:g} of {task['of']:g}", "n"),
+            _cell(_said(task), "w"),
         )
+        for task in result["tasks"]
+    ]
     notes = [escape(flag["words"]) for flag in result["flags"] if flag["public"]]
     if any(not flag["public"] for flag in result["flags"]):
         notes.append("Something in this notebook will be looked at by your instructor.")
-    told = (
-        '<div class="note"><p>About the file that you handed in:</p><ul>'
-        + "".join(f"<li>{note}</li>" for note in notes)
-        + "</ul></div>"
-    )
     body = f"<h1>{escape(record['title'])}</h1><p>{escape(record['course'])}<br>{escape(result['student'])}</p>"
-    body += f"<p><strong>{result['points']:g} of {result['of']:g} points</strong></p>{told if notes else ''}"
+    body += f"<p><strong>{result['points']:g} of {result['of']:g} points</strong></p>"
+    if notes:
+        items = "".join(f"<li>{note}</li>" for note in notes)
+        body += f'<div class="note"><p>About the file that you handed in:</p><ul>{items}</ul></div>'
+    body += _table(("exercise", "", "#points", "what the check said"), lines)
     body += (
-        '<table><tr><th>exercise</th><th></th><th class="n">points</th><th>what the check said</th></tr>'
-        + "".join(lines)
-        + "</table>"
+        "<p>You can run the same checks in your notebook. If one says something else there, tell your instructor.</p>"
     )
-    body += "<p>You can run the same checks in your notebook. If one says something else there, tell your instructor what it says.</p>"
     return _page(f"{record['title']}: {result['student']}", body)
+
+
+def _said(task):
+    message = escape(task["message"])
+    if task["private_of"] and task["private"]:
+        points = f"{task['private_points']:g} of {task['private_of']:g} points"
+        message += f"<br>Your instructor's own tests: {points}. What they ask is not shown."
+    elif task["private_of"]:
+        message += "<br>Your instructor's own tests are asked when the check passes."
+    if "by_hand" in task:
+        reason = escape(task["by_hand"]["reason"])
+        message += f"<br><strong>Changed by hand</strong> from {task['by_hand']['was']:g}: {reason}"
+    return message
 
 
 def report(record, results, rows, matched):
     totals = [result["points"] for result in results.values()]
-    body = f"<h1>{escape(record['title'])}: the class</h1><p>{escape(record['course'])}. For the instructor only: it names students.</p>"
+    body = f"<h1>{escape(record['title'])}: the class</h1><p>{escape(record['course'])}. Not for students: it has names.</p>"
     if totals:
-        body += f"<p>{len(totals)} submissions; points from {min(totals):g} to {max(totals):g} of {_of(results):g}, median {median(totals):g}.</p>"
+        middle = f"median {median(totals):g}, from {min(totals):g} to {max(totals):g} of {_of(results):g} points"
+        body += f"<p>{len(totals)} submissions: {middle}.</p>"
     body += _roster_words(results, rows, matched) + _flags(results) + _exercises(results) + _stuck(results)
     return _page(f"{record['title']}: the class", body)
 
@@ -248,17 +273,19 @@ def _roster_words(results, rows, matched):
 
 def _flags(results):
     lines = [
-        f'<tr><td>{escape(name)}</td><td class="n">{result["points"]:g}</td><td>{escape(flag["kind"])}</td><td class="w">{escape(flag["words"])}</td></tr>'
+        (
+            _cell(escape(name)),
+            _cell(f"{result['points']:g}", "n"),
+            _cell(escape(flag["kind"])),
+            _cell(escape(flag["words"]), "w"),
+        )
         for name, result in results.items()
         for flag in result["flags"]
     ]
+    if not lines:
+        return "<h2>Flagged</h2><p>Nothing.</p>"
     words = "<p>A flag is a reason to look; it changes no mark.</p>"
-    table = (
-        '<table><tr><th>student</th><th class="n">points</th><th>flag</th><th>reason</th></tr>'
-        + "".join(lines)
-        + "</table>"
-    )
-    return "<h2>Flagged</h2>" + (words + table if lines else "<p>Nothing.</p>")
+    return "<h2>Flagged</h2>" + words + _table(("student", "#points", "flag", "reason"), lines)
 
 
 def _by_task(results):
@@ -271,36 +298,36 @@ def _by_task(results):
 
 def _exercises(results):
     """The hardest first: the smallest share of points."""
-    found = _by_task(results)
+    found, lines = _by_task(results), []
     share = {
         name: mean(task["points"] / task["of"] if task["of"] else 0 for _, task in each) for name, each in found.items()
     }
-    body = '<h2>Exercises, the hardest first</h2><table><tr><th>exercise</th><th class="n">points</th><th class="n">passed</th><th class="n">not right</th><th class="n">not attempted</th><th class="n">other</th><th>usual mistakes</th></tr>'  # noqa: E501
     for name in sorted(found, key=share.get):
         each = found[name]
         states = Counter(task["status"] for _, task in each)
         said = Counter(task["diagnosis"] for _, task in each if task["diagnosis"]).most_common(4)
-        usual = "<br>".join(f"{count}: {escape(words)}" for words, count in said)
         other = len(each) - states["passed"] - states["wrong"] - states["not attempted"]
-        body += f"<tr><td>{escape(each[0][1]['title'])}<br><code>{escape(name)}</code></td>"
-        body += "".join(
-            f'<td class="n">{n}</td>'
-            for n in (f"{share[name]:.0%}", states["passed"], states["wrong"], states["not attempted"], other)
+        numbers = (f"{share[name]:.0%}", states["passed"], states["wrong"], states["not attempted"], other)
+        lines.append(
+            (
+                _cell(f"{escape(each[0][1]['title'])}<br><code>{escape(name)}</code>"),
+                *(_cell(number, "n") for number in numbers),
+                _cell("<br>".join(f"{count}: {escape(words)}" for words, count in said), "w"),
+            )
         )
-        body += f'<td class="w">{usual}</td></tr>'
-    return body + "</table>"
+    heads = ("exercise", "#points", "#passed", "#not right", "#not attempted", "#other", "usual mistakes")
+    return "<h2>Exercises, the hardest first</h2>" + _table(heads, lines)
 
 
 def _stuck(results):
-    """Students by exercises; whoever passed least comes first."""
-    found = list(_by_task(results))
-    order = sorted(results, key=lambda name: (results[name]["points"], name))
-    head = "".join(f"<th><code>{escape(name)}</code></th>" for name in found)
-    body = f'<h2>Who is stuck where</h2><p>{" &nbsp; ".join(f"{SIGNS[s]} {w}" for s, w in WORDS.items())}</p><table class="m"><tr><th>student</th>{head}<th class="n">points</th></tr>'  # noqa: E501
-    for name in order:
+    """Students by exercises; whoever has fewest points comes first."""
+    found, lines = list(_by_task(results)), []
+    for name in sorted(results, key=lambda name: (results[name]["points"], name)):
         states = {task["task"]: task["status"] for task in results[name]["tasks"]}
-        cells = "".join(
+        signs = (
             f'<td title="{WORDS[states[t]]}">{SIGNS[states[t]]}</td>' if t in states else "<td></td>" for t in found
         )
-        body += f'<tr><td style="text-align:left">{escape(name)}</td>{cells}<td class="n">{results[name]["points"]:g}</td></tr>'
-    return body + "</table>"
+        lines.append((_cell(escape(name)), *signs, _cell(f"{results[name]['points']:g}", "n")))
+    key = " &nbsp; ".join(f"{SIGNS[state]} {words}" for state, words in WORDS.items())
+    heads = ("student", *(f"<code>{escape(name)}</code>" for name in found), "#points")
+    return f"<h2>Who is stuck where</h2><p>{key}</p>" + _table(heads, lines, "m")

@@ -5,6 +5,7 @@ namespaces.py, the same from Python alone; a container (docker or podman). ``pro
 inside/probes.py; what does not hold is not used. Nothing is run unprotected unless somebody asks for it by name.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -189,7 +190,7 @@ def candidates() -> list[Sandbox]:
     return found
 
 
-def find(limits: Limits = Limits(), wanted: str = "") -> Sandbox:  # noqa: B008  Limits is frozen
+def find(limits: Limits = Limits(), wanted: str = "") -> Sandbox:
     """The first sandbox that holds. Raises :class:`SandboxError` when none does."""
     if wanted == UNPROTECTED:
         return Sandbox(UNPROTECTED)
@@ -211,7 +212,7 @@ def find(limits: Limits = Limits(), wanted: str = "") -> Sandbox:  # noqa: B008 
     )
 
 
-def prove(sandbox: Sandbox, limits: Limits = Limits()) -> list[Probe]:  # noqa: B008
+def prove(sandbox: Sandbox, limits: Limits = Limits()) -> list[Probe]:
     """Try to break out of a sandbox; one :class:`Probe` for each way."""
     secret = secrets.token_hex(8)
     with tempfile.TemporaryDirectory(prefix=".vgg-canary-", dir=_home()) as near, tempfile.TemporaryDirectory() as far:
@@ -302,10 +303,8 @@ def end(process: subprocess.Popen) -> int:
     process.kill()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream:
-            try:
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
     return process.wait()
 
 

@@ -71,7 +71,7 @@ def _meant(path, student, assignment):
 
 def _put(found, name, paths):
     name = re.sub(r"[^\w .@+-]", "_", name).strip(" .")[:80] or "nameless"
-    key = re.sub(r"\W+", " ", name).strip().casefold()
+    key = re.sub(r"[\W_]+", " ", name).strip().casefold()
     names, old = found.setdefault(key, ([], []))
     if name not in names:
         names.append(name)
@@ -111,7 +111,8 @@ def read_bytes(path):
             raise Unreadable("it is no plain file")
         if found.st_size > LARGEST:
             raise Unreadable(
-                f"it is huge: {found.st_size / 1e6:.0f} MB, and {LARGEST / 1e6:.0f} are allowed. Clear all outputs and hand in again."
+                f"it is huge: {found.st_size / 1e6:.0f} MB, and {LARGEST / 1e6:.0f} are allowed. "
+                "Clear all outputs and hand in again."
             )
         return file.read(LARGEST + 1)
 

@@ -5,6 +5,7 @@
 A probe is held if the sandbox stopped it. The plan (JSON) names what must stay out of reach.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -62,10 +63,9 @@ def environment(plan):
 def other_processes(plan):
     try:
         os.kill(plan["pid"], 0)
-        mine = (
-            os.path.exists(f"/proc/{plan['pid']}/cmdline")
-            and b"probes.py" in open(f"/proc/{plan['pid']}/cmdline", "rb").read()
-        )
+        mine = False
+        with contextlib.suppress(OSError), open(f"/proc/{plan['pid']}/cmdline", "rb") as file:
+            mine = b"probes.py" in file.read()  # the same number may be one of ours in here
         if not mine:
             return False, "the grader can be signaled"
     except (ProcessLookupError, PermissionError):

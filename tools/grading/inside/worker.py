@@ -21,8 +21,33 @@ import slicing  # noqa: E402
 import wire  # noqa: E402
 
 TRUSTED = frozenset(
-    "torch torchvision numpy vgg_course math random itertools functools collections dataclasses typing statistics copy re "
-    "matplotlib pathlib time json operator string textwrap abc enum contextlib sklearn".split()
+    [
+        "torch",
+        "torchvision",
+        "numpy",
+        "vgg_course",
+        "math",
+        "random",
+        "itertools",
+        "functools",
+        "collections",
+        "dataclasses",
+        "typing",
+        "statistics",
+        "copy",
+        "re",
+        "matplotlib",
+        "pathlib",
+        "time",
+        "json",
+        "operator",
+        "string",
+        "textwrap",
+        "abc",
+        "enum",
+        "contextlib",
+        "sklearn",
+    ]
 )
 LIBRARY = os.path.dirname(os.__file__)
 READABLE = (
