@@ -155,7 +155,7 @@ def main() -> None:
     photos = tiles()
     result["imagenet"] = {"tiles": len(photos), "layers": of_layers(surveyed(big, (photos / 255 - MEAN) / STD, 1))}
     result["painted"]["imagenet"] = painted(big, photos, lambda some: (some / 255 - MEAN) / STD)
-    write("feature_statistics", {**result, "provenance": provenance("python -m experiments.feature_statistics")})
+    write("feature_statistics", {**provenance("python -m experiments.feature_statistics"), **result})
 
 
 if __name__ == "__main__":
