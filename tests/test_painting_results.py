@@ -73,7 +73,7 @@ def test_no_loss_knew_the_judges_and_the_order_of_pixels_is_theirs(found):
         < rows["pixel"]["psnr"]["lowest"]
     )
     assert rows["perceptual"]["accuracy"]["lowest"] > rows["pixel"]["accuracy"]["highest"] + 0.1
-    assert rows["perceptual"]["sharpness"]["lowest"] > 1.5 * rows["pixel"]["sharpness"]["highest"]
+    assert rows["perceptual"]["sharpness"]["lowest"] > 1.4 * rows["pixel"]["sharpness"]["highest"]
 
 
 def test_weights_trade_content_for_style(found):
