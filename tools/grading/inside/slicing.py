@@ -11,38 +11,16 @@ import symtable
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 HELP = re.compile(r"^[ \t]*(?:\?{1,2}[\w.]+|[\w.]+\?{1,2})[ \t]*$", re.MULTILINE)
 COMPOUND = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.AugAssign)
-MODULES = "socket subprocess ctypes multiprocessing signal gc inspect builtins pickle marshal pty mmap importlib shutil urllib requests http asyncio resource threading tempfile"  # noqa: E501
-MODULES = frozenset(MODULES.split())
-NAMES = frozenset(["__import__", "eval", "exec", "compile", "globals", "__builtins__", "breakpoint", "input"])
-ATTRIBUTES = frozenset(
-    [
-        "_exit",
-        "system",
-        "popen",
-        "fork",
-        "kill",
-        "execv",
-        "execve",
-        "execvp",
-        "spawnv",
-        "remove",
-        "unlink",
-        "rmtree",
-        "__globals__",
-        "__subclasses__",
-        "__code__",
-        "__builtins__",
-        "__mro__",
-        "f_back",
-        "_getframe",
-        "settrace",
-        "setrecursionlimit",
-        "modules",
-        "setrlimit",
-        "environ",
-        "getenv",
-    ]
-)
+MODULES = frozenset((
+    "asyncio", "builtins", "ctypes", "gc", "http", "importlib", "inspect", "marshal", "mmap", "multiprocessing", "pickle", "pty",
+    "requests", "resource", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "urllib",
+))  # fmt: skip
+NAMES = frozenset(("__import__", "eval", "exec", "compile", "globals", "__builtins__", "breakpoint", "input"))
+ATTRIBUTES = frozenset((
+    "_exit", "system", "popen", "fork", "kill", "execv", "execve", "execvp", "spawnv", "remove", "unlink", "rmtree",
+    "__globals__", "__subclasses__", "__code__", "__builtins__", "__mro__", "f_back", "_getframe", "settrace", "modules",
+    "setrecursionlimit", "setrlimit", "environ", "getenv",
+))  # fmt: skip
 
 
 class Statement:

@@ -20,35 +20,11 @@ import limits  # noqa: E402
 import slicing  # noqa: E402
 import wire  # noqa: E402
 
-TRUSTED = frozenset(
-    [
-        "torch",
-        "torchvision",
-        "numpy",
-        "vgg_course",
-        "math",
-        "random",
-        "itertools",
-        "functools",
-        "collections",
-        "dataclasses",
-        "typing",
-        "statistics",
-        "copy",
-        "re",
-        "matplotlib",
-        "pathlib",
-        "time",
-        "json",
-        "operator",
-        "string",
-        "textwrap",
-        "abc",
-        "enum",
-        "contextlib",
-        "sklearn",
-    ]
-)
+TRUSTED = frozenset((
+    "abc", "collections", "contextlib", "copy", "dataclasses", "enum", "functools", "itertools", "json", "math", "matplotlib",
+    "numpy", "operator", "pathlib", "random", "re", "sklearn", "statistics", "string", "textwrap", "time", "torch",
+    "torchvision", "typing", "vgg_course",
+))  # fmt: skip
 LIBRARY = os.path.dirname(os.__file__)
 READABLE = (
     sys.prefix,
