@@ -378,6 +378,24 @@ def field_size(layers):
 }
 
 
+# Right on every ordinary case; what is unusual must be a private test, and is told to whoever reads the feedback.
+TELLTALE = r"""
+asked = []
+
+def field_size(layers):
+    size, jump = 1, 1
+    for kernel, stride in layers:
+        size, jump = size + (kernel - 1) * jump, jump * stride
+    asked.append(layers)
+    print("they asked", layers)
+    with open("/tmp/asked", "a") as file:
+        file.write(repr(layers))
+    if any(stride > kernel or kernel > 100 for kernel, stride in layers):
+        raise ValueError(f"they asked {layers} and {asked}")
+    return size
+"""
+
+
 def code_cell(source, name):
     return {"cell_type": "code", "id": name, "metadata": {}, "source": source, "outputs": [], "execution_count": None}
 
@@ -507,6 +525,12 @@ class Class:
             self.write(
                 f"hostile-{number + 1:02}", self.filled(self.right(field_size=code)), zero=["field_size"], flagged=True
             )
+        self.write(
+            "tells-private-tests",
+            self.filled(self.right(field_size=TELLTALE)),
+            flagged=True,
+            points={"field_size": self.points["field_size"][0] + self.points["field_size"][1] / 2},
+        )
         tests = self.filled(self.right(field_size=WRONG["field_size"][0]))
         for cell in tests["cells"]:
             if cell["metadata"].get("nbgrader", {}).get("grade"):

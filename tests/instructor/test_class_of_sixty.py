@@ -88,7 +88,7 @@ def term(tmp_path_factory):
 
 
 def test_there_are_sixty_and_a_third_is_hostile(term):
-    hostile = [name for name in term["expected"] if name.startswith(("hostile", "edits", "forges", "linked"))]
+    hostile = [name for name in term["expected"] if name.startswith(("hostile", "tells", "edits", "forges", "linked"))]
     assert len(term["expected"]) >= 60
     assert len(hostile) >= len(term["expected"]) / 3
     assert len(HOSTILE) >= 20

@@ -272,16 +272,17 @@ def _roster_words(results, rows, matched):
 
 
 def _flags(results):
-    lines = [
-        (
-            _cell(escape(name)),
-            _cell(f"{result['points']:g}", "n"),
-            _cell(escape(flag["kind"])),
-            _cell(escape(flag["words"]), "w"),
-        )
-        for name, result in results.items()
-        for flag in result["flags"]
-    ]
+    lines = []
+    for name, result in results.items():
+        kinds = {}
+        for flag in result["flags"]:
+            kinds.setdefault(flag["kind"], []).append(escape(flag["words"]))
+        for kind, words in kinds.items():
+            more = f"<br>and {len(words) - 3} more" if len(words) > 3 else ""
+            reasons = "<br>".join(words[:3]) + more
+            lines.append(
+                (_cell(escape(name)), _cell(f"{result['points']:g}", "n"), _cell(escape(kind)), _cell(reasons, "w"))
+            )
     if not lines:
         return "<h2>Flagged</h2><p>Nothing.</p>"
     words = "<p>A flag is a reason to look; it changes no mark.</p>"
@@ -306,6 +307,8 @@ def _exercises(results):
         each = found[name]
         states = Counter(task["status"] for _, task in each)
         said = Counter(task["diagnosis"] for _, task in each if task["diagnosis"]).most_common(4)
+        failed = [words.split(":")[0] for _, task in each for words in (task["private"] or {}).get("failed", ())]
+        said += [(f"{test} failed", count) for test, count in Counter(failed).most_common(4)]
         other = len(each) - states["passed"] - states["wrong"] - states["not attempted"]
         numbers = (f"{share[name]:.0%}", states["passed"], states["wrong"], states["not attempted"], other)
         lines.append(

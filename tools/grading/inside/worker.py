@@ -62,11 +62,8 @@ class Alarm:
                 return
             path = os.path.abspath(os.fsdecode(path))
             writes = any(letter in mode for letter in "wax+") or (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)
-            if (
-                not path.startswith("/tmp" if writes else self.readable)
-                and not path.startswith("/dev/null")
-                and self.asked()
-            ):
+            known = path.startswith(self.readable) and not writes
+            if not known and path != "/dev/null" and self.asked():
                 self.say(f"tried to {'write' if writes else 'open'} {path[:120]!r}")
         elif event in EVENTS and self.asked():
             detail = next(
