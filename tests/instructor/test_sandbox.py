@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from tests.instructor.sandboxes import confined
 from tools.grading import classroom, judge, sandbox
@@ -14,7 +15,7 @@ from tools.grading.__main__ import main
 from tools.grading.remote import AnswerError, SandboxDied, Session
 from tools.grading.sandbox import MB, Limits, Probe, Sandbox, SandboxError
 
-QUICK = Limits(seconds=5, total_seconds=60, memory=500 * MB, disk=8 * MB, processes=8)
+QUICK = Limits(seconds=5, total_seconds=60, memory=1200 * MB, disk=8 * MB, processes=8)
 
 
 def session(code, noticed=None):
@@ -83,7 +84,7 @@ def test_a_container_gets_no_network_no_privileges_and_limits():
         "--read-only",
         "--cap-drop=ALL",
         "--security-opt=no-new-privileges",
-        "--memory=500000000",
+        "--memory=1200000000",
         "--pids-limit=12",
         "--user=65534:65534",
     ):
@@ -122,7 +123,7 @@ def test_children_are_counted_and_killed():
 
 
 def test_the_memory_of_all_processes_together_is_limited():
-    code = "def f():\n    import os, time\n    os.fork()\n    hog = bytearray(b'x') * 400_000_000\n    time.sleep(60)"
+    code = "def f():\n    import os, time\n    os.fork()\n    hog = bytearray(b'x') * 800_000_000\n    time.sleep(60)"
     with pytest.raises(SandboxDied, match="MB of memory"):
         answer(code)
 
@@ -203,3 +204,69 @@ def test_a_grader_that_fails_on_one_submission_says_so_and_grades_the_others(tmp
     results = classroom.grade_all(record, tmp_path / "in", tmp_path / "out", Sandbox("none"), 2, lambda line: None)
     assert results["ada"]["points"] == results["eve"]["points"] == 1
     assert "a mistake of ours" in results["bob"]["flags"][0]["words"]
+
+
+def asked(code, *arguments):
+    """f(*arguments) through the wall, and the arguments as they are afterwards."""
+    return answer(code, *arguments), arguments
+
+
+def test_what_a_call_changes_in_tensors_and_generators_is_changed_outside():
+    weight, dice = torch.zeros(3), torch.Generator().manual_seed(1)
+    code = "import torch\n\ndef f(weight, dice):\n    weight += 2\n    return torch.rand(2, generator=dice)"
+    got, _ = asked(code, weight, dice)
+    other = torch.Generator().manual_seed(1)
+    assert torch.equal(got, torch.rand(2, generator=other))
+    assert torch.equal(dice.get_state(), other.get_state())
+    assert weight.tolist() == [2, 2, 2]
+
+
+def test_a_module_that_was_handed_in_comes_back_as_itself_with_its_new_parts():
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
+    code = """
+from torch import nn
+
+def f(net):
+    net.requires_grad_(False)
+    net[2] = nn.Linear(3, 5)
+    return net.eval()
+"""
+    got, _ = asked(code, net)
+    assert got is net
+    assert net[2].out_features == 5
+    assert [weight.requires_grad for weight in net.parameters()] == [False, False, True, True]
+    assert not net.training
+
+
+def test_the_checkers_functions_can_be_called_from_inside():
+    calls = []
+    code = "def f(score, boxes):\n    return [score(box) for box in boxes]"
+    assert answer(code, lambda box: calls.append(box) or sum(box), [(1, 2), (3, 4)]) == [3, 7]
+    assert calls == [(1, 2), (3, 4)]
+
+
+def test_a_class_of_the_students_can_be_used_from_outside():
+    code = """
+class f:
+    def __init__(self, n):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, i):
+        if i >= self.n:
+            raise IndexError(i)
+        return 10 * i
+"""
+    made = session(code)
+    try:
+        one = made.load(["f"])[0]["f"](3)
+        assert len(one) == 3
+        assert one[2] == 20
+        with pytest.raises(IndexError):
+            one[3]
+        with pytest.raises(AttributeError):
+            one.n  # noqa: B018  nothing but calls crosses
+    finally:
+        made.close()

@@ -76,6 +76,7 @@ class Encoder:
 
     def __init__(self, keep, notice=lambda words: None):
         self.keep, self.notice, self.blob, self.items = keep, notice, bytearray(), 0
+        self.given = {}  # the place among what the call may change, by id: a module that was handed in comes back as itself
 
     def __call__(self, value, depth=0):
         self.items += 1
@@ -106,7 +107,8 @@ class Encoder:
             if isinstance(value, torch.dtype | torch.device):
                 return {"t": "torch", "v": str(value)}
             if isinstance(value, torch.nn.Module):
-                return self.module(value, torch, depth)
+                place = self.given.get(id(value))
+                return self.module(value, torch, depth) if place is None else {"t": "given", "v": place}
         return self.handle(value)
 
     def honest(self, value, kind):
@@ -203,7 +205,7 @@ class Decoder:
     """Turns a tree and its bytes into a value. ``stand_in(tree, children)`` makes what represents a handle."""
 
     def __init__(self, blob, stand_in):
-        self.blob, self.stand_in, self.items = blob, stand_in, 0
+        self.blob, self.stand_in, self.items, self.given = blob, stand_in, 0, []
 
     def __call__(self, tree, depth=0):
         self.items += 1
@@ -219,6 +221,9 @@ class Decoder:
             raise
         except Exception as error:  # a frame that somebody made up
             raise WireError(f"an answer that makes no sense: {type(error).__name__}: {error}") from None
+
+    def of_given(self, tree, depth):
+        return self.given[int(tree["v"])]
 
     def of_dots(self, tree, depth):
         return ...

@@ -126,7 +126,11 @@ class Worker:
             try:
                 answer = getattr(self, "do_" + asked["op"])(asked, blob)
             except wire.WireError as error:
-                answer = {"error": {"type": "AnswerError", "message": str(error), "where": "", "stub": False}}, b""
+                answer = {"error": {"type": "AnswerError", "message": str(error)}}, b""
+            except (
+                Exception
+            ) as error:  # something of the checker's that does not go in, or of the student's that broke us
+                answer = {"error": {"type": "AnswerError", "message": f"{type(error).__name__}: {error}"[:300]}}, b""
             self.alarm.armed = False
             if os.getpid() != self.pid:  # a child that the student's code made, and that came home
                 os._exit(0)
@@ -182,6 +186,8 @@ class Worker:
         changeable = wire.changeable(arguments)
         before = [snapshot(value, torch) for value in changeable]
         encoder = self.encoder()
+        if torch is not None:
+            encoder.given = {id(v): i for i, v in enumerate(changeable) if isinstance(v, torch.nn.Module)}
         self.alarm.armed = True
         try:
             if torch is not None:
@@ -275,9 +281,37 @@ def snapshot(value, torch):
     if torch is not None and isinstance(value, torch.Generator):
         return value.get_state()
     if torch is not None and isinstance(value, torch.nn.Module):
-        modes = [module.training for module in value.modules()]
-        return modes, {name: tensor.detach().clone() for name, tensor in value.state_dict().items()}
+        return of_module(value) | {
+            "state": {name: tensor.detach().clone() for name, tensor in value.state_dict().items()}
+        }
     return repr(value) if len(value) < 1000 else None
+
+
+def of_module(value):
+    """Which parts a module has, in which mode they are, and which of its parameters learn."""
+    return {
+        "parts": dict(value.named_modules()),
+        "modes": {name: bool(part.training) for name, part in value.named_modules()},
+        "learns": {name: bool(weight.requires_grad) for name, weight in value.named_parameters()},
+    }
+
+
+def changed_module(value, old, torch, encoder):
+    new, state = of_module(value), value.state_dict()
+    parts = [name for name, part in new["parts"].items() if old["parts"].get(name) is not part]
+    parts = [name for name in parts if not any(name.startswith(other + ".") for other in parts)]
+    gone = [name for name in old["parts"] if name not in new["parts"]]
+    moved = {
+        name: tensor
+        for name, tensor in state.items()
+        if tensor.device.type != "meta"
+        and not any(name.startswith(part + ".") for part in parts)
+        and (name not in old["state"] or not torch.equal(tensor, old["state"][name]))
+    }
+    if not parts and not gone and not moved and new["modes"] == old["modes"] and new["learns"] == old["learns"]:
+        return None
+    told = {"modes": new["modes"], "learns": new["learns"], "gone": gone}
+    return {"module": told, "parts": encoder([[name, new["parts"][name]] for name in parts]), "state": encoder(moved)}
 
 
 def changed(value, old, torch, encoder):
@@ -297,12 +331,7 @@ def changed(value, old, torch, encoder):
         state = value.get_state()
         return None if torch.equal(state, old) else {"generator": encoder(state)}
     if torch is not None and isinstance(value, torch.nn.Module):
-        modes, state = [module.training for module in value.modules()], value.state_dict()
-        kept = old[1]
-        moved = {
-            n: t for n, t in state.items() if t.device.type != "meta" and (n not in kept or not torch.equal(t, kept[n]))
-        }
-        return None if modes == old[0] and not moved else {"modes": modes, "state": encoder(moved)}
+        return changed_module(value, old, torch, encoder)
     return None if old is None or repr(value) == old else {"items": encoder(value)}
 
 
