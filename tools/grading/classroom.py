@@ -14,7 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tools.grading import judge, sandbox, submissions
+from tools.grading import judge, submissions
 from tools.project import ROOT
 
 PATIENCE = 60  # seconds more than a submission's own limit, before its judge is stopped
@@ -69,10 +69,6 @@ def grade_all(record, folder, out, confined, at_once=0, say=print):
         1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     _run(todo, record, confined, at_once, results, len(wanted), say)
-    present = {f"{file_name(submission.student)}.json" for submission in wanted}
-    for path in kept.glob("*.json"):
-        if path.name not in present:
-            path.unlink()  # handed in once, and gone from the folder now
     return dict(sorted(results.items()))
 
 
@@ -202,7 +198,3 @@ def _failed(submission, record, path, mark, status):
     result |= {"flags": [flag], "points": 0, "of": sum(t["of"] for t in tasks), "seconds": 0, "fingerprint": mark}
     _write(path, result)
     return result
-
-
-def unprotected_warning(name):
-    return "students' code runs WITHOUT a sandbox, as you" if name == sandbox.UNPROTECTED else ""

@@ -139,8 +139,13 @@ class _Attempt:
                     outcomes[task.number["name"]] = self.guarded(task, task.number["name"], self.number)
             self.flags.private_began = True  # nothing that is said from here on reaches the student
             for task in self.tasks:
-                if task.private_points and outcomes[task.name]["status"] == "passed":
-                    self.guarded(task, task.name, lambda t: self.private(t, tests.get(t.name, []), outcomes[t.name]))
+                outcome, own = outcomes[task.name], tests.get(task.name, [])
+                if own and outcome["status"] == "passed":
+                    outcome["private"] = {"passed": 0, "of": len(own), "failed": []}
+                    for test in own:
+                        self.guarded(task, task.name, lambda t, test=test, to=outcome: self.private(t, test, to))
+                    outcome["private_points"] = round(task.private_points * outcome["private"]["passed"] / len(own), 4)
+                    outcome["points"] += outcome["private_points"]
         finally:
             self.flags.private_began = False
             if self.session:
@@ -251,20 +256,19 @@ class _Attempt:
         made["points"] = task.number["points"] if good else 0
         return made
 
-    def private(self, task, tests, outcome):
+    def private(self, task, test, outcome):
+        """Ask one test. What it says is for the instructor."""
+        outcome["private"]["failed"].append(f"{test.__name__}: no answer")
         value, problem = self.load(task, task.name)
         if problem:
             return problem
-        passed, failed = 0, []
-        for test in tests:
-            try:
-                test(value)
-                passed += 1
-            except Exception as error:  # whatever the student's code did; the instructor sees it, the student does not
-                failed.append(f"{test.__name__}: {type(error).__name__}: {error}"[:300])
-            outcome["private"] = {"passed": passed, "of": len(tests), "failed": failed}
-            outcome["private_points"] = round(task.private_points * passed / len(tests), 4)
-        outcome["points"] += outcome["private_points"]
+        try:
+            test(value)
+        except Exception as error:  # whatever the student's code did
+            outcome["private"]["failed"][-1] = f"{test.__name__}: {type(error).__name__}: {error}"[:300]
+        else:
+            outcome["private"]["failed"].pop()
+            outcome["private"]["passed"] += 1
         return outcome
 
 

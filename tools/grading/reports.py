@@ -63,14 +63,9 @@ def write(record, results, out, roster=None, overrides=None):
     matched = match(results, rows)
     feedback = out / "feedback"
     feedback.mkdir(parents=True, exist_ok=True)
-    kept = set()
     for name, result in results.items():
         path = feedback / f"{file_name(name)}.html"
         path.write_text(page_for_student(record, result), encoding="utf-8")
-        kept.add(path.name)
-    for path in feedback.glob("*.html"):
-        if path.name not in kept:
-            path.unlink()
     written = [feedback]
     for name, table in {
         "marks.csv": marks(results),

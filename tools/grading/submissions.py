@@ -42,7 +42,8 @@ def find(folder, assignment, chapters):
             _put(found, match["name"] if match else entry.name, paths)
         else:
             match = CANVAS.match(entry.name)
-            _put(found, match["name"] if match else Path(entry.name).stem, [entry.path])
+            if match or entry.name.endswith(".ipynb"):  # anything else beside them is a list or a note of yours
+                _put(found, match["name"] if match else Path(entry.name).stem, [entry.path])
     submissions = []
     for key in sorted(found):
         names, paths = found[key]
