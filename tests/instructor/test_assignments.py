@@ -44,7 +44,14 @@ def made(folder, **how):
 def test_the_release_holds_neither_solutions_nor_private_tests(tmp_path):
     _, release, source = made(tmp_path)
     text = "\n".join(cell.source for cell in release.cells)
-    for word in ("BEGIN SOLUTION", "BEGIN HIDDEN", "test_deep", "Solution to Exercise", "(distance + 1) // 2"):
+    for word in (
+        "BEGIN SOLUTION",
+        "BEGIN HIDDEN",
+        "test_deep",
+        "colab-badge",
+        "Solution to Exercise",
+        "(distance + 1) // 2",
+    ):
         assert word not in text
     assert "test_deep" in "\n".join(cell.source for cell in source.cells)
 

@@ -1,5 +1,6 @@
 """A class of sixty, a third of it hostile, graded by the one command: every mark right, every attack contained and flagged."""
 
+import contextlib
 import csv
 import json
 import os
@@ -73,6 +74,7 @@ def term(tmp_path_factory):
     out.mkdir()
     (out / "marks.csv").write_text("student,points\nlast week,12\n", encoding="utf-8")  # something worth stealing
     expected = Class(record, home / "course" / "release" / "week-03", home / "submitted", out).hand_in()
+    workers = _workers()
     before = state(home / "submitted"), state(home / "course"), state(home / "private"), set(os.listdir("/tmp"))
     printed = run("tools.grading", home / "course" / "grading" / "week-03.json", home / "submitted", out)
     after = state(home / "submitted"), state(home / "course"), state(home / "private"), set(os.listdir("/tmp"))
@@ -83,6 +85,7 @@ def term(tmp_path_factory):
     return {"home": home, "out": out, "record": record, "expected": expected, "results": results} | {
         "before": before,
         "after": after,
+        "workers": workers,
         "printed": printed,
     }
 
@@ -120,22 +123,18 @@ def test_the_machine_is_unharmed(term):
     assert not {name for name in term["after"][3] - temporary if name.startswith(("filled", "asked", "vgg"))}
     assert not (term["out"] / "harmed").exists()
     deadline = time.monotonic() + 10
-    while (left := _workers()) and time.monotonic() < deadline:
+    while (left := _workers() - term["workers"]) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert left == []
+    assert not left
 
 
 def _workers():
-    """Processes of sandboxes of ours that are still there."""
-    found = []
+    """Processes that run a submission: the worker and whatever it forked have its command line."""
+    found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except OSError:
-            continue
-        if b"inside/worker.py" in words and str(os.getppid()).encode() not in words:
-            parent = int((path.parent / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            found += [int(path.parent.name)] if parent == 1 else []  # whose grader is gone
+        with contextlib.suppress(OSError):
+            if b"inside/worker.py" in path.read_bytes():
+                found.add(int(path.parent.name))
     return found
 
 

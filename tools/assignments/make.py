@@ -28,6 +28,7 @@ from tools.assignments.tasks import (
     tasks,
 )
 from tools.assignments.variants import VARIANTS
+from tools.notebooks import BADGE
 
 SOLUTION_TEXT = re.compile(r"<details>\n<summary>Solution to [^<]*</summary>.*?</details>\n*", re.DOTALL)
 HINTS = re.compile(r"<details>\n<summary>Hint[^<]*</summary>.*?</details>\n*", re.DOTALL)
@@ -92,6 +93,8 @@ def notebook(course, assignment, chapter):
         call = check_call(cell.source) if cell.cell_type == "code" else None
         task = next((t for t in chosen.values() if call is not None and t.call == cell.source), None)
         if cell.cell_type == "markdown":
+            if BADGE in cell.source:
+                continue  # it opens the public notebook, not this one
             text = SOLUTION_TEXT.sub("", cell.source).strip()
             if text:
                 add(text)
