@@ -49,3 +49,39 @@ def test_stubs_are_not_attempted(chapter):
     cells = [cell.source for cell in student_notebook(chapter).cells if cell.cell_type == "code"]
     given, _ = verdicts(cells, [task for task in tasks(chapter) if not task.literal])
     assert {verdict.status for verdict in given.values()} <= {"not attempted"}
+
+
+JUNK = """
+import torch
+from torch import nn
+
+text = lambda *a: "many"
+truth = lambda *a: True
+nothing = lambda *a: None
+nan = lambda *a: float("nan")
+empty = lambda *a: []
+thing = lambda *a: object()
+steps = lambda *a: (n for n in range(3))
+numbers = lambda *a: (float("nan"), float("inf"))
+tensor = lambda *a: torch.full((2, 4, 2, 2), torch.nan)
+module = lambda *a: nn.Identity()
+huge = lambda *a: 10**400
+error = lambda *a: 1 / 0
+"""
+
+
+def test_junk_gets_a_verdict_through_the_wall_too():
+    """What a checker says of junk, it says of the same junk from inside."""
+    names = [line.split(" = ")[0] for line in JUNK.splitlines() if " = lambda" in line]
+    checkers = [getattr(check, task.checker) for name in NAMES[:8] for task in tasks(name) if not task.literal]
+    session = Session(confined(), PATIENT, [JUNK], [], lambda words: None)
+    try:
+        values, problem, _ = session.load(names)
+        assert problem is None
+        for checker in checkers:
+            for name in names:
+                verdict = checker(values[name])
+                assert verdict.status == "wrong", (checker.__name__, name)
+                assert len(verdict.message) > 20
+    finally:
+        session.close()

@@ -141,7 +141,8 @@ def _start(submission, record, confined, path, mark):
             os.setpgid(0, 0)
         _die_with(parent)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (6_000_000_000, 6_000_000_000))
+        most = judge.limits(record).memory + 2_000_000_000  # an answer may ask the checker for much, too
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         _write(path, judge.grade(submission, record, confined) | {"fingerprint": mark})
     except BaseException:
         with contextlib.suppress(OSError):
