@@ -225,6 +225,7 @@ SMALL = {"input_size": 64, "classes": 3, "width": 1 / 8, "hidden": (128, 128)}
 
 
 @cache
+@torch.enable_grad()
 def trained() -> tuple[VGG, VGG]:
     """A small VGG-11 with batch norms, trained, and the plain VGG-11 that computes the same: the norms melted in.
 
