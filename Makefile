@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: help book test serve notebooks clean environment
+.PHONY: help book test serve notebooks assignments grade clean environment
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' $(MAKEFILE_LIST) | sed 's/  /\t/'
@@ -19,6 +19,12 @@ serve: book ## show the book on a local port
 
 notebooks: environment ## write the student editions, notebooks/*.ipynb
 	@$(VENV) -m tools.notebooks
+
+assignments: environment ## an nbgrader course: make assignments COURSE=course.toml FOLDER=made
+	@$(VENV) -m tools.assignments make $(COURSE) $(FOLDER)
+
+grade: environment ## in a sandbox: make grade ASSIGNMENT=made/grading/week.json SUBMISSIONS=in OUT=graded
+	@$(VENV) -m tools.grading $(ASSIGNMENT) $(SUBMISSIONS) $(OUT)
 
 clean: ## delete what was built, but not the environment
 	rm -rf _build
