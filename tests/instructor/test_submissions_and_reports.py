@@ -106,7 +106,7 @@ def test_strange_cells_do_no_harm():
 RECORD = {"title": "Week 3", "course": "A term", "assignment": "week-03", "brand": ""}
 
 
-def result(name, points, status="passed", message="right.", flags=(), diagnosis="", private=None):
+def result(name, points, status="passed", message="right.", flags=(), diagnosis="", private=None, advice=""):
     task = {
         "task": "f",
         "chapter": CHAPTER,
@@ -114,6 +114,7 @@ def result(name, points, status="passed", message="right.", flags=(), diagnosis=
         "checker": "f",
         "status": status,
         "message": message,
+        "advice": advice,
     }
     task |= {
         "diagnosis": diagnosis,
@@ -147,6 +148,13 @@ def test_a_students_page_has_no_word_of_private_tests_and_no_markup_of_the_stude
         assert word not in page
     assert "will be looked at by your instructor" in page
     assert "7919" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_students_page_says_what_to_read_again(tmp_path):
+    one = result("ada", 0, "wrong", "not 3.", advice='Read "Count the work" in chapter 4 again.')
+    reports.write(RECORD, {"ada": one}, tmp_path)
+    (page,) = [path.read_text(encoding="utf-8") for path in (tmp_path / "feedback").glob("*.html")]
+    assert "not 3.<br>Read &quot;Count the work&quot; in chapter 4 again." in page
 
 
 def test_marks_by_hand_change_the_mark_and_say_why(tmp_path):

@@ -237,6 +237,7 @@ class _Attempt:
             )
         made = self.outcome(task, verdict.status, str(verdict.message)[:2000])
         made["points"] = task.points if verdict else 0
+        made["advice"] = verdict.advice
         made["diagnosis"] = next((words for words in mistakes(task.checker) if words in verdict.message), "")
         return made
 
@@ -284,6 +285,7 @@ def _outcome(task, told, status, message, number=False):
         "checker": task.checker,
         "status": status,
         "message": message,
+        "advice": "",
         "diagnosis": "",
         "points": 0,
         "of": of,

@@ -2,7 +2,8 @@
 
 ``check.conv_parameters(your_function)`` calls your function on fresh cases and compares it with the course's own. A
 verdict is *passed*, *not attempted* (the stub is still there) or *wrong*; a wrong one shows the smallest failing case
-and, when your answers are those of a mistake that many make, names it. Nothing is sent anywhere.
+and, when your answers are those of a mistake that many make, names it. It ends with the section of the book that explains
+what was asked. Nothing is sent anywhere.
 """
 
 from vgg_course.check.attributing import grad_cam_map, guided_relu, layer_to_look_at, occlusion_falls, rank_correlation
@@ -29,6 +30,7 @@ from vgg_course.check.painting import best_guess, forgets_places, gram_matrix, t
 from vgg_course.check.preparing import for_caffe, pca_color, prepare_for_training, random_crops, rescaled_size
 from vgg_course.check.reading import claim_grade, controlled_pairs, fused_classes, headline_error, paired_error
 from vgg_course.check.repeating import batch_jitter, paired_interval, verdict_on_ordering, within_budget
+from vgg_course.check.sections import SECTIONS, explained
 from vgg_course.check.shaping import first_broken, flat_features, grid_after, grid_behind, image_sides_for
 from vgg_course.check.sharing import efficiency, merged_gradient, ring_megabytes, speed_up
 from vgg_course.check.sliding import as_convolution, crop_of_cell, dense_macs, score_map_size
@@ -154,3 +156,6 @@ __all__ = [
     "with_5x5",
     "within_budget",
 ]
+
+for _name in SECTIONS:
+    globals()[_name] = explained(_name, globals()[_name])

@@ -16,21 +16,26 @@ SIGNS = {"passed": "[passed]", "not attempted": "[not attempted yet]", "wrong": 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. It is true when the attempt passed, and shows itself as one short paragraph."""
+    """What a check found. It is true when the attempt passed, and shows itself as one short paragraph.
+
+    A wrong one ends with the section of the book that explains what was asked.
+    """
 
     task: str
     status: str  # passed, not attempted or wrong
     message: str
+    advice: str = ""  # what to read again
 
     def __bool__(self) -> bool:
         return self.status == "passed"
 
     def __repr__(self) -> str:
-        return f"{SIGNS[self.status]} {self.task}: {self.message}"
+        return f"{SIGNS[self.status]} {self.task}: {self.message}" + (f"\n{self.advice}" if self.advice else "")
 
     def _repr_html_(self) -> str:
         kind = self.status.replace(" ", "-")
         words = f"<strong>{escape(SIGNS[self.status])} {escape(self.task)}</strong>: {escape(self.message)}"
+        words += f"<br>{escape(self.advice)}" if self.advice else ""
         return f'<div class="vgg-verdict {kind}" role="status">{words}</div>'
 
 
