@@ -80,9 +80,9 @@ class Visit:
         return self.tab.evaluate(script, *arguments)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def open_page(browser):
-    """Open a page; all tabs are closed in the end."""
+    """Open pages; their tabs are closed behind each test: a book of open tabs is more than a machine holds."""
     visits = []
 
     def open_one(name, **options):
@@ -95,8 +95,10 @@ def open_page(browser):
 
 
 @pytest.fixture(scope="session", params=pages())
-def page(request, open_page):
-    return open_page(request.param)
+def page(request, browser):
+    visit = Visit(browser, request.param)
+    yield visit
+    visit.context.close()
 
 
 @pytest.fixture
