@@ -30,12 +30,19 @@ class Exercise:
         defined = (node for node in ast.parse(self.solution).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
         return f"{self.chapter[:2]}-{next(defined).name}"
 
-    def judged(self, solution: str) -> object:
-        """The verdict on it."""
+    def judged(self, solution: str, **keywords: object) -> object:
+        """The verdict on it; keywords are for its checker."""
         names: dict[str, object] = {}
         exec(compile(self.setting, f"<{self.chapter}>", "exec"), names)
         exec(compile(solution, f"<{self.name}>", "exec"), names)
-        return eval(self.call, names)
+        call = ast.parse(self.call, mode="eval")
+        call.body.keywords += [ast.keyword(name, ast.Constant(value)) for name, value in keywords.items()]
+        return eval(compile(ast.fix_missing_locations(call), f"<{self.call}>", "eval"), names)
+
+    @property
+    def checker(self) -> str:
+        """Its name."""
+        return ast.parse(self.call, mode="eval").body.func.attr
 
 
 @cache

@@ -1,7 +1,10 @@
 """What every checker of an attempted function does, whatever the exercise: a stub is no mistake, and junk is no crash."""
 
+import re
 import sys
+from importlib import import_module
 from inspect import signature
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,8 +41,36 @@ JUNK = {
 }
 
 
-def test_all_chapters_have_checkers_here():
-    assert len(CHECKERS) > 30
+ALL = [getattr(check, name) for name in check.__all__ if name != "Verdict"]
+OTHERS = sorted({path.stem for path in Path(__file__).parent.glob("test_check_*.py")} - {Path(__file__).stem})
+WRONG = [row for module in OTHERS for row in getattr(import_module(module), "WRONG", ())]
+"""Wrong answers that people give, from the tests of each chapter: checker, attempt, and words of the diagnosis, plain or as
+a regular expression. An attempt that is a tuple is all that the checker takes."""
+
+
+def found_by(checker, attempt, **keywords):
+    return checker(*attempt, **keywords) if isinstance(attempt, tuple) else checker(attempt, **keywords)
+
+
+@pytest.mark.parametrize(("checker", "attempt", "words"), WRONG)
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_usual_mistake_is_caught_and_named(checker, attempt, words, seed):
+    drawn = {"seed": seed} if "seed" in signature(checker).parameters else {}
+    if seed and not drawn:
+        pytest.skip("nothing is drawn")
+    found = found_by(checker, attempt, **drawn)
+    assert found.status == "wrong"
+    assert words in found.message or re.search(words, found.message), found
+
+
+@pytest.mark.parametrize("checker", ALL, ids=lambda checker: checker.__name__)
+def test_every_checker_names_five_usual_mistakes_at_least(checker):
+    assert len({words for one, _, words in WRONG if one is checker}) >= 5
+
+
+@every_checker
+def test_every_checker_draws_its_cases_anew(checker):
+    assert "seed" in signature(checker).parameters
 
 
 @every_checker

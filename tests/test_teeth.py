@@ -1,8 +1,11 @@
 """Every checker of every chapter: the book's own solution passes, and a solution with one small mistake does not."""
 
+from inspect import signature
+
 import pytest
 from teeth import exercises, mutants
 
+from vgg_course import check
 from vgg_course.check import verdict
 
 EXERCISES = {exercise.name: exercise for exercise in exercises()}
@@ -12,6 +15,16 @@ every_exercise = pytest.mark.parametrize("name", EXERCISES)
 @every_exercise
 def test_the_solution_in_the_book_passes(name):
     found = EXERCISES[name].judged(EXERCISES[name].solution)
+    assert found, found
+
+
+@every_exercise
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_solution_passes_whatever_is_drawn(name, seed):
+    exercise = EXERCISES[name]
+    if "seed" not in signature(getattr(check, exercise.checker)).parameters:
+        pytest.skip("nothing is drawn")
+    found = exercise.judged(exercise.solution, seed=seed)
     assert found, found
 
 

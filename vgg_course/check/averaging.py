@@ -9,7 +9,8 @@ from math import floor
 from numbers import Integral
 from typing import TYPE_CHECKING
 
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, judge_numbers, number_in, short, shown
+from vgg_course.check.judging import judge_numbers, number_in
+from vgg_course.check.verdict import Verdict, answer_on, attempt_on, short, shown
 
 if TYPE_CHECKING:
     from torch import Tensor

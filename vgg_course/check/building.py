@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgg_course.check.convolving import judge_tensors
+from vgg_course.check.judging import judge_tensors
 from vgg_course.check.verdict import Verdict, attempt_on, shown
 from vgg_course.configuration import Configuration
 

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vgg_course.check.verdict import Verdict, ask, judge_numbers, not_attempted, short
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, ask, not_attempted, short
 
 _judge = partial(judge_numbers, tolerance=1e-6)  # the same formula in another order rounds otherwise
 

@@ -3,63 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, shown
-
-
-def judge_tensors(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Iterable[Mapping[str, object]],
-    mistakes: Mapping[str, Callable],
-) -> Verdict:
-    """Judge a function that returns a tensor, as ``judge_numbers`` judges one that returns a number."""
-    import torch
-
-    def same(one, other) -> bool:
-        return one.shape == other.shape and torch.allclose(one.double(), other.double(), rtol=1e-5, atol=1e-6)
-
-    cases = [{k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in case.items()} for case in cases]
-    answers = []
-    for arguments in cases:
-        handed = {k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}
-        answer, verdict = attempt_on(attempt, handed, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, torch.Tensor) or answer.is_complex():
-            message = (
-                f"on ({shown(arguments)}) it returned {shown({'': answer})[1:]}; a tensor of real numbers is wanted."
-            )
-            return Verdict(task, "wrong", message)
-        answers.append(answer.detach())
-    targets = [target(*arguments.values()) for arguments in cases]
-    wrong = [i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if not same(mine, right)]
-    if not wrong:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = wrong[0]
-    mine, right = answers[place], targets[place]
-    if mine.shape != right.shape:
-        message = f"it returned the shape {tuple(mine.shape)}, not {tuple(right.shape)}."
-    elif right.numel() <= 9:
-        message = f"it returned {mine.tolist()}, not {right.tolist()}."
-    else:
-        off = float((mine.double() - right.double()).abs().max())
-        message = f"the shape {tuple(right.shape)} is right, but numbers differ by up to {off:.3g}."
-    message = f"on ({shown(cases[place])}) {message}"
-    for words, mistaken in mistakes.items():
-        if all(_explains(mistaken, arguments, mine, same) for arguments, mine in zip(cases, answers, strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _explains(mistaken: Callable, arguments: Mapping[str, object], answer, same: Callable) -> bool:
-    try:
-        return same(mistaken(*arguments.values()), answer)
-    except RuntimeError:  # a mistake that cannot be made here, because its shapes do not fit
-        return False
-
+from vgg_course.check.judging import judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict, attempt_on, shown
 
 # --- what a convolution computes ---
 

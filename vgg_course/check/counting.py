@@ -8,7 +8,8 @@ from itertools import pairwise
 from math import prod
 
 from vgg_course.accounting import ledger
-from vgg_course.check.verdict import Verdict, judge_numbers
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import Configuration
 
 

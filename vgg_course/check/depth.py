@@ -10,7 +10,8 @@ from math import ceil, floor, isfinite, sqrt
 from statistics import mean, pvariance, stdev, variance
 
 from vgg_course import paper
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, attempt_on
 from vgg_course.configuration import CONFIGURATIONS, TABLE_1, Configuration, ConfigurationError, Conv, Linear, MaxPool
 
 # --- where a table speaks against its claim ---

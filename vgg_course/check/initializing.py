@@ -8,7 +8,8 @@ from functools import partial
 from math import sqrt
 
 from vgg_course import paper
-from vgg_course.check.verdict import Verdict, ask, attempt_on, judge_numbers, not_attempted
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, ask, attempt_on, not_attempted
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
 
 # --- numbers ---

@@ -6,7 +6,8 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, judge_numbers, short
+from vgg_course.check.judging import close, finite_numbers, judge_boxes, judge_numbers, listed_box
+from vgg_course.check.verdict import Verdict, answer_on, short
 
 Box = tuple[float, ...]  # corners: x0, y0, x1, y1
 
@@ -174,7 +175,7 @@ def box_in_image(attempt: Callable, seed: int = 0) -> Verdict:
         ),
     }
     names = ("output", "row", "column", "window", "stride")
-    return _judge_boxes(
+    return judge_boxes(
         "a cell's box in the image",
         attempt,
         _in_image,
@@ -183,64 +184,16 @@ def box_in_image(attempt: Callable, seed: int = 0) -> Verdict:
     )
 
 
-def _judge_boxes(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Sequence[Mapping[str, object]],
-    mistakes: Mapping[str, Callable],
-) -> Verdict:
-    """Judge a function that returns four numbers."""
-    answers = []
-    for arguments in cases:
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        numbers = _floats(answer)
-        if numbers is None or len(numbers) != 4:
-            return Verdict(task, "wrong", f"it returned {short(answer)}; four numbers are wanted: x0, y0, x1, y1.")
-        answers.append(numbers)
-    targets = [target(*arguments.values()) for arguments in cases]
-    if all(map(_close, answers, targets)):
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not _close(*pair))
-    given = ", ".join(f"{name}={value}" for name, value in cases[place].items())
-    message = f"on ({given}) it returned {_box(answers[place])}, not {_box(targets[place])}."
-    for words, mistaken in mistakes.items():
-        if all(_close(mine, mistaken(*case.values())) for mine, case in zip(answers, cases, strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
 def _number_on(attempt: Callable, case: Sequence, on: str, task: str) -> tuple[float, Verdict | None]:
     """The one number that the attempt returns for copies of these tensors, or a verdict when there is none."""
     answer, verdict = answer_on(attempt, [part.clone() for part in case], on, task)
     if verdict is not None:
         return math.nan, verdict
-    numbers = _floats([answer])
+    numbers = finite_numbers([answer])
     if numbers is None or isinstance(answer, bool):
         message = f"on {on} it returned {short(answer)}; one number is wanted."
         return math.nan, Verdict(task, "wrong", message)
     return numbers[0], None
-
-
-def _floats(answer: object) -> list[float] | None:
-    """A flat list of finite numbers; None for everything else."""
-    try:
-        if isinstance(answer, str | Mapping) or getattr(answer, "dtype", None).__str__().startswith("torch.complex"):
-            return None
-        numbers = [float(number) for number in answer]  # type: ignore[union-attr]
-    except Exception:  # whatever a student returns
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
-
-
-def _close(a: Iterable[float], b: Iterable[float]) -> bool:
-    return all(math.isclose(x, y, rel_tol=1e-5, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
-
-
-def _box(numbers: Iterable[float]) -> str:
-    return "(" + ", ".join(f"{number:g}" for number in numbers) + ")"
 
 
 # --- the loss of a net with a box for each class ---
@@ -297,13 +250,13 @@ def per_class_loss(attempt: Callable, seed: int = 0) -> Verdict:
         answers.append(number)
         cases.append(case)
     targets = [float(squares(*case).sum(1).mean() / 2) for case in cases]
-    if _close(answers, targets):
+    if close(answers, targets):
         return Verdict(task, "passed", f"right on all {len(cases)} batches.")
     message = f"on a batch of 1 with 2 classes it returned {answers[0]:.6g}, not {targets[0]:.6g}."
-    if _close(answers[:1], targets[:1]):
+    if close(answers[:1], targets[:1]):
         message = f"right for one image, but on a batch of 3 it returned {answers[1]:.6g}, not {targets[1]:.6g}."
     for words, mistaken in mistakes.items():
-        if _close(answers, [float(mistaken(*case)) for case in cases]):
+        if close(answers, [float(mistaken(*case)) for case in cases]):
             return Verdict(task, "wrong", f"{message} {words}")
     return Verdict(task, "wrong", message)
 
@@ -417,7 +370,7 @@ def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
     if all(map(_same_boxes, answers, targets)):
         return Verdict(task, "passed", f"right on all {len(cases)} lists.")
     place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not _same_boxes(*pair))
-    mine, right = (", ".join(map(_box, some)) or "nothing" for some in (answers[place], targets[place]))
+    mine, right = (", ".join(map(listed_box, some)) or "nothing" for some in (answers[place], targets[place]))
     message = f"on {list(cases)[place]} it left {mine}; wanted: {right}."
     for words, mistaken in mistakes.items():
         if all(_same_boxes(answer, mistaken(*arguments)) for answer, arguments in zip(answers, given, strict=True)):
@@ -427,7 +380,7 @@ def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
 
 def _boxes_in(answer: object) -> list[list[float]] | None:
     try:
-        boxes = None if isinstance(answer, str | Mapping) else [_floats(box) for box in answer]  # type: ignore[union-attr]
+        boxes = None if isinstance(answer, str | Mapping) else [finite_numbers(box) for box in answer]  # type: ignore[union-attr]
     except Exception:  # whatever a student returns
         return None
     return None if boxes is None or any(box is None or len(box) != 4 for box in boxes) else boxes
@@ -436,7 +389,7 @@ def _boxes_in(answer: object) -> list[list[float]] | None:
 def _same_boxes(a: Iterable, b: Iterable) -> bool:
     """In any order."""
     a, b = sorted(map(tuple, a)), sorted(map(tuple, b))
-    return len(a) == len(b) and all(map(_close, a, b))
+    return len(a) == len(b) and all(map(close, a, b))
 
 
 # --- the localization error ---
@@ -515,14 +468,14 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
             return verdict
         answers.append(number)
     targets = [error((named(c, y) & placed(b, t)).any(1)) for c, b, y, t in cases]
-    if _close(answers, targets):
+    if close(answers, targets):
         return Verdict(task, "passed", f"right on all {len(cases)} sets of images.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not _close(pair[:1], pair[1:]))
+    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not close(pair[:1], pair[1:]))
     count, k = cases[place][0].shape
     message = f"on {count} images with {k} guess{'es' * (k > 1)} each it returned {answers[place]:.4g}, not {targets[place]:.4g}."
-    if _close([mine / 100 for mine in answers], targets):
+    if close([mine / 100 for mine in answers], targets):
         return Verdict(task, "wrong", f"{message} A share from 0 to 1 is asked, not percent.")
     for words, mistaken in mistakes.items():
-        if _close(answers, [mistaken(*case) for case in cases]):
+        if close(answers, [mistaken(*case) for case in cases]):
             return Verdict(task, "wrong", f"{message} {words}")
     return Verdict(task, "wrong", message)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from vgg_course.check.convolving import judge_tensors
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, own, short
+from vgg_course.check import beside
+from vgg_course.check.judging import judge_lists, judge_tensors
+from vgg_course.check.verdict import Verdict, attempt_on
 from vgg_course.receptive_field import Field, receptive_field
 
 if TYPE_CHECKING:
@@ -148,8 +148,21 @@ def patch_box(attempt: Callable, seed: int = 0) -> Verdict:
             f"row {row}, column {column}"
         )
 
-    return _judge_lists(
-        task, attempt, target, cases, mistakes, described, lambda numbers: len(numbers) == 4, "four numbers"
+    def picture(mine: Numbers, right: Numbers) -> str:
+        """Top, left, bottom, right; a picture takes x0, y0, x1, y1."""
+        side = nets[0]["conv1_2"].input_size
+        turned = [(box[1], box[0], box[3], box[2]) for box in (right, mine)]
+        return beside.boxes(*turned, (side, side))
+
+    return judge_lists(
+        task,
+        attempt,
+        target,
+        {described(*case): dict(zip(("field", "row", "column"), case, strict=True)) for case in cases},
+        mistakes,
+        "a box of four numbers",
+        is_form=lambda numbers: len(numbers) == 4,
+        picture=picture,
     )
 
 
@@ -300,67 +313,12 @@ def top_cells(attempt: Callable, seed: int = 0) -> Verdict:
         ),
     }
     cases = [drawn(3, 2, 3, 2), drawn(6, 4, 3, 4), drawn(5, 3, 6, 5)]
-    return _judge_lists(
+    return judge_lists(
         task,
         attempt,
         target,
-        cases,
+        {f"maps of {tuple(maps.shape)} and count {count}": {"maps": maps, "count": count} for maps, count in cases},
         mistakes,
-        lambda maps, count: f"maps of {tuple(maps.shape)} and count {count}",
-        lambda rows: all(isinstance(row, tuple) and len(row) == 3 for row in rows),
         "a list of (image, row, column)",
+        is_form=lambda rows: all(isinstance(row, tuple) and len(row) == 3 for row in rows),
     )
-
-
-def _judge_lists(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Sequence[tuple],
-    mistakes: Mapping[str, Callable],
-    described: Callable,
-    is_form: Callable,
-    form: str,
-) -> Verdict:
-    """Judge a function that returns whole numbers, or rows of them; ``is_form`` tells whether an answer looks as it should."""
-    answers = []
-    for case in cases:
-        on = described(*case)
-        answer, verdict = answer_on(attempt, own(list(case)), on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        numbers = _whole(answer)
-        if not isinstance(numbers, tuple) or not numbers or not is_form(numbers):
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; {form} in whole numbers is wanted.")
-        answers.append(numbers)
-    targets = [tuple(target(*case)) for case in cases]
-    if answers == targets:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
-    message = f"on {described(*cases[place])} it returned {_listed(answers[place])}, not {_listed(targets[place])}."
-    for words, mistaken in mistakes.items():
-        if answers == [tuple(mistaken(*case)) for case in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    if len(answers[place]) != len(targets[place]):
-        message += f" {len(targets[place])} are wanted."
-    return Verdict(task, "wrong", message)
-
-
-def _whole(answer: object) -> object:
-    """A whole number, or (rows of) whole numbers as tuples, from lists, tuples, ranges and tensors; None otherwise."""
-    if hasattr(answer, "tolist"):
-        try:
-            answer = answer.tolist()
-        except Exception:  # whatever a student returns
-            return None
-    if isinstance(answer, list | tuple):
-        parts = tuple(map(_whole, answer))
-        return None if any(part is None for part in parts) else parts
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        return None
-    return int(answer) if isinstance(answer, Integral) or (isinstance(answer, float) and answer.is_integer()) else None
-
-
-def _listed(numbers: Numbers) -> str:
-    words = str(list(numbers)) if isinstance(numbers[0], tuple) else str(numbers)
-    return words if len(words) <= 90 else words[:87] + "..."

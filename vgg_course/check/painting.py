@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgg_course.check.convolving import judge_tensors
-from vgg_course.check.verdict import Verdict, answer_on, judge_numbers, short
+from vgg_course.check.judging import judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict, answer_on, short
 
 # --- which channels fire together ---
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import permutations, product
 
-from vgg_course.check.verdict import Verdict, answer_on, judge_pairs
+from vgg_course.check.judging import judge_pairs
+from vgg_course.check.verdict import Verdict, answer_on
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of torchvision's weights: red, green, blue; 255 is 1
 CAFFE = (103.939, 116.779, 123.68)  # of the authors' weights: blue, green, red; 0 to 255

@@ -8,7 +8,8 @@ from itertools import combinations
 from math import sqrt
 
 from vgg_course import paper
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, judge_numbers, number_in, short
+from vgg_course.check.judging import judge_numbers, number_in
+from vgg_course.check.verdict import Verdict, answer_on, attempt_on, short
 
 # --- which number answers which question ---
 

@@ -9,7 +9,8 @@ from math import sqrt
 from statistics import mean, pstdev, stdev, variance
 from typing import TYPE_CHECKING
 
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, number_in, short, shown
+from vgg_course.check.judging import number_in
+from vgg_course.check.verdict import Verdict, answer_on, attempt_on, short, shown
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,8 @@ from functools import cache
 from math import ceil, isqrt, prod
 from numbers import Real
 
-from vgg_course.check.verdict import Verdict, ask, attempt_on, judge_numbers, not_attempted
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, ask, attempt_on, not_attempted
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear, MaxPool
 
 

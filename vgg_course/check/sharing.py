@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, attempt_on
 
 # --- numbers ---
 

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 from vgg_course.accounting import ledger
-from vgg_course.check.verdict import Verdict, attempt_on, judge_numbers, judge_pairs
+from vgg_course.check.judging import judge_numbers, judge_pairs
+from vgg_course.check.verdict import Verdict, attempt_on
 from vgg_course.configuration import CONFIGURATIONS
 
 

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vgg_course.check.verdict import Verdict, answer_on, judge_numbers, short
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict, answer_on, short
 
 if TYPE_CHECKING:
     from torch import Tensor

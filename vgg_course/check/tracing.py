@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from numbers import Real
 
-from vgg_course.check.verdict import Verdict, judge_numbers
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import Configuration, as_configuration
 from vgg_course.receptive_field import receptive_field, window_of
 

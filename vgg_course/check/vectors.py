@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from vgg_course.check.convolving import judge_tensors
-from vgg_course.check.verdict import Verdict, judge_numbers
+from vgg_course.check.judging import judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict
 
 # --- one vector of unit length for each image ---
 

@@ -1,12 +1,11 @@
-"""How an attempt is judged: cases, the target, and the mistakes that people make."""
+"""A verdict, and how an attempt is asked for its answer without harm: stopped in time, on copies, whatever it raises."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
-from numbers import Integral, Real
 from threading import Event, Lock, Thread, get_ident
 
 LIMIT = 20.0  # seconds for one call of an attempt; solutions take milliseconds
@@ -18,13 +17,15 @@ SIGNS = {"passed": "[passed]", "not attempted": "[not attempted yet]", "wrong": 
 class Verdict:
     """What a check found. It is true when the attempt passed, and shows itself as one short paragraph.
 
-    A wrong one ends with the section of the book that explains what was asked.
+    A wrong one ends with the section of the book that explains what was asked. In a notebook it draws the target beside
+    the answer where a picture helps.
     """
 
     task: str
     status: str  # passed, not attempted or wrong
     message: str
     advice: str = ""  # what to read again
+    picture: str = field(default="", repr=False)  # the target beside the answer, in HTML
 
     def __bool__(self) -> bool:
         return self.status == "passed"
@@ -36,7 +37,7 @@ class Verdict:
         kind = self.status.replace(" ", "-")
         words = f"<strong>{escape(SIGNS[self.status])} {escape(self.task)}</strong>: {escape(self.message)}"
         words += f"<br>{escape(self.advice)}" if self.advice else ""
-        return f'<div class="vgg-verdict {kind}" role="status">{words}</div>'
+        return f'<div class="vgg-verdict {kind}" role="status">{words}{self.picture}</div>'
 
 
 def not_attempted(task: str) -> Verdict:
@@ -127,100 +128,7 @@ def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) ->
     return answer_on(attempt, own(list(arguments.values())), f"({shown(arguments)})", task)
 
 
-def number_in(answer: object) -> Real | None:
-    """A number, or the only one in a tensor; None for everything else."""
-    if getattr(answer, "shape", None) is not None and hasattr(answer, "item"):
-        numbers = answer.flatten() if hasattr(answer, "flatten") else []
-        answer = answer.item() if len(numbers) == 1 else None
-    return None if isinstance(answer, bool) or not isinstance(answer, Real) else answer
-
-
-def judge_numbers(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Iterable[Mapping[str, object]],
-    mistakes: Mapping[str, Callable],
-    tolerance: float = 0.0,
-) -> Verdict:
-    """Judge a function that returns a number.
-
-    Args:
-        cases: arguments by name and in order, the smallest case first; the first failing one is shown.
-        mistakes: what to say, by a function that makes that mistake. Named only if it explains *every* answer.
-        tolerance: the share of the target that an answer may be off, for formulas that round. 0 wants it exact.
-    """
-
-    def same(mine: Real, right: Real) -> bool:
-        try:
-            return mine == right or abs(mine - right) <= tolerance * abs(right)
-        except OverflowError:  # a whole number beyond all floats
-            return False
-
-    cases = list(cases)
-    answers: list[Real] = []
-    for arguments in cases:
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        number = number_in(answer)
-        if number is None:
-            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {short(answer)}; a number is wanted.")
-        answers.append(number)
-    targets = [target(*arguments.values()) for arguments in cases]
-    if all(map(same, answers, targets)):
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not same(*pair))
-    mine, right = _apart(answers[place], targets[place])
-    message = f"on ({shown(cases[place])}) it returned {mine}, not {right}."
-    for words, mistaken in mistakes.items():
-        if all(same(mine, mistaken(*case.values())) for mine, case in zip(answers, cases, strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _apart(mine: Real, right: Real) -> tuple[str, str]:
-    """Both with as many digits as it takes to tell them apart, six at least."""
-    texts = [f"{n:,}" for n in (mine, right)]
-    if not any(isinstance(n, float) for n in (mine, right)):
-        return texts[0], texts[1]
-    for digits in (6, 9, 17):
-        texts = [f"{n:.{digits}g}" if isinstance(n, float) else f"{n:,}" for n in (mine, right)]
-        if texts[0] != texts[1]:
-            break
-    return texts[0], texts[1]
-
-
 def short(answer: object) -> str:
     """What it looks like, in at most 60 characters."""
     words = repr(answer)
     return words if len(words) <= 60 else words[:57] + "..."
-
-
-def judge_pairs(
-    task: str, attempt: Callable, target: Callable, cases: Sequence[Mapping[str, int]], mistakes: Mapping[str, Callable]
-) -> Verdict:
-    """Judge a function that returns two numbers, as ``judge_numbers`` judges one that returns one."""
-    answers = []
-    for arguments in cases:
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        try:
-            pair = tuple(number.item() if hasattr(number, "item") else number for number in answer)
-        except Exception:  # whatever a student returns
-            pair = ()
-        if len(pair) != 2 or not all(isinstance(n, Real) and not isinstance(n, bool) for n in pair):
-            return Verdict(task, "wrong", f"on ({shown(arguments)}) it returned {answer!r}; two numbers are wanted.")
-        answers.append(pair)
-    targets = [target(*arguments.values()) for arguments in cases]
-    if answers == targets:
-        if all(isinstance(n, Integral) for pair in answers for n in pair):
-            return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-        return Verdict(task, "wrong", "the values are right; make them whole numbers, with // for the division.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
-    message = f"on ({shown(cases[place])}) it returned {answers[place]}, not {targets[place]}."
-    for words, mistaken in mistakes.items():
-        if answers == [mistaken(*arguments.values()) for arguments in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
