@@ -180,11 +180,35 @@ def judge_numbers(
     return judge(task, attempt, target, cases, mistakes, number(tolerance))
 
 
+def judge_one_number(task: str, answer: object, right: Real, mistakes: Mapping[str, Real], hint: str) -> Verdict:
+    """Judge a number that was found without a program. Dots mean that you have yet to say; the right one is not shown.
+
+    Args:
+        mistakes: what to say, by the number that somebody finds who makes that mistake.
+        hint: what to say to every other number, and to what is none.
+    """
+    if answer is ...:
+        return Verdict(task, "not attempted", "replace the dots by your number and run the cell again.")
+    mine = number_in(answer)
+    if mine is None:
+        return Verdict(task, "wrong", f"{short(answer)} is no number. {hint}")
+    if mine == right:
+        return Verdict(task, "passed", f"exact: {right}.")
+    named = next((words for words, wrong in mistakes.items() if mine == wrong), None)
+    words = named or f"{how_far(mine, right)} {hint}".lstrip()
+    return Verdict(task, "wrong", f"not {short(mine)}. {words}")
+
+
 # --- several numbers ---
 
 
 def judge_pairs(
-    task: str, attempt: Callable, target: Callable, cases: Cases, mistakes: Mapping[str, Callable]
+    task: str,
+    attempt: Callable,
+    target: Callable,
+    cases: Cases,
+    mistakes: Mapping[str, Callable],
+    picture: Callable[[tuple, tuple], str] = lambda mine, right: "",
 ) -> Verdict:
     """Judge a function that returns two whole numbers."""
 
@@ -201,7 +225,8 @@ def judge_pairs(
         whole = all(isinstance(n, Integral) for n in mine)
         return "" if whole else "the values are right; make them whole numbers, with // for the division."
 
-    return judge(task, attempt, target, cases, mistakes, _exactly("two numbers are wanted", read, str, flaw=flaw))
+    kind = _exactly("two numbers are wanted", read, str, flaw=flaw, picture=picture)
+    return judge(task, attempt, target, cases, mistakes, kind)
 
 
 def judge_lists(
@@ -316,13 +341,15 @@ def judge_tensors(
     mistakes: Mapping[str, Callable],
 ) -> Verdict:
     """Judge a function that returns a tensor of real numbers."""
+    return judge(task, attempt, target, cases, mistakes, TENSORS)
+
+
+def real_tensor(answer: object) -> Tensor | None:
+    """A tensor without its history; None for everything else, and for complex numbers."""
     import torch
 
-    def read(answer: object) -> torch.Tensor | None:
-        real = isinstance(answer, torch.Tensor) and not answer.is_complex()
-        return answer.detach() if real else None
-
-    return judge(task, attempt, target, cases, mistakes, Kind("a tensor of real numbers is wanted", read, *_TENSORS))
+    real = isinstance(answer, torch.Tensor) and not answer.is_complex()
+    return answer.detach() if real else None
 
 
 def same_tensors(mine: Tensor, right: Tensor) -> bool:
@@ -354,4 +381,12 @@ def tensors_apart(mine: Tensor, right: Tensor) -> str:
     return f"{words} Close." if far <= 0.01 * largest else words
 
 
-_TENSORS = (same_tensors, _tensors_off, tensors_apart, lambda mine, right: beside.grids(right, mine))
+TENSORS = Kind(
+    "a tensor of real numbers is wanted",
+    real_tensor,
+    same_tensors,
+    _tensors_off,
+    tensors_apart,
+    lambda mine, right: beside.grids(right, mine),
+)
+"""A tensor. A task that reads or compares it in its own way takes ``dataclasses.replace`` of it."""
