@@ -263,7 +263,7 @@ def _exactly(wanted: str, read: Callable, listed: Callable[[tuple], str], **more
         good = sum(a == b for a, b in zip(mine, right, strict=True))
         return f"{words} {good} of {len(right)} are right." if good > 0 else words
 
-    return Kind(wanted, read, lambda a, b: a == b, lambda mine, right: 0.0, apart, **more)
+    return Kind(wanted, read, _equal, _exact, apart, **more)
 
 
 def whole_numbers(answer: object) -> object:
@@ -302,11 +302,33 @@ def judge_boxes(
         "four numbers are wanted: x0, y0, x1, y1",
         read,
         close,
-        lambda mine, right: max(_share(a, b) if b else abs(a) for a, b in zip(mine, right, strict=True)),
+        _numbers_off,
         apart,
         lambda mine, right: beside.boxes(right, mine),
     )
     return judge(task, attempt, target, cases, mistakes, kind)
+
+
+def judge_intervals(
+    task: str, attempt: Callable, target: Callable, cases: Cases, mistakes: Mapping[str, Callable]
+) -> Verdict:
+    """Judge a function that returns the two ends of an interval."""
+
+    def read(answer: object) -> tuple[float, ...] | None:
+        ends = finite_numbers(answer)
+        return tuple(ends) if ends is not None and len(ends) == 2 else None
+
+    def apart(mine: Sequence[float], right: Sequence[float]) -> str:
+        far = max(abs(a - b) for a, b in zip(mine, right, strict=True))
+        ends = ["{:.4g} to {:.4g}".format(*pair) for pair in (mine, right)]
+        return f"it returned {ends[0]}, not {ends[1]}. An end is off by {far:.2g}."
+
+    kind = Kind("two numbers are wanted, low and high", read, close, _numbers_off, apart)
+    return judge(task, attempt, target, cases, mistakes, kind)
+
+
+def _numbers_off(mine: Sequence[float], right: Sequence[float]) -> float:
+    return max(_share(a, b) if b else abs(a) for a, b in zip(mine, right, strict=True))
 
 
 def listed_box(box: Iterable[float]) -> str:
@@ -328,6 +350,65 @@ def finite_numbers(answer: object) -> list[float] | None:
 def close(a: Iterable[float], b: Iterable[float]) -> bool:
     """Whether all of them agree up to rounding."""
     return all(isclose(x, y, rel_tol=1e-5, abs_tol=1e-4) for x, y in zip(a, b, strict=True))
+
+
+# --- words, and what has no order ---
+
+
+def judge_words(
+    task: str,
+    attempt: Callable,
+    target: Callable,
+    cases: Cases,
+    mistakes: Mapping[str, Callable],
+    words: Sequence[str] = (),
+) -> Verdict:
+    """Judge a function that returns one of these words; any word where none are given."""
+
+    def read(answer: object) -> str | None:
+        return answer if isinstance(answer, str) and (not words or answer in words) else None
+
+    def apart(mine: str, right: str) -> str:
+        return f"it returned {mine!r}, not {right!r}."
+
+    wanted = f"one of these is wanted: {', '.join(map(repr, words))}" if words else "a word is wanted"
+    return judge(task, attempt, target, cases, mistakes, Kind(wanted, read, _equal, _exact, apart))
+
+
+def judge_sets(
+    task: str,
+    attempt: Callable,
+    target: Callable,
+    cases: Cases,
+    mistakes: Mapping[str, Callable],
+    wanted: str,
+    is_item: Callable[[object], bool],
+) -> Verdict:
+    """Judge a function that returns a collection in any order; ``is_item`` tells whether one of it looks as it should."""
+
+    def read(answer: object) -> set | None:
+        if isinstance(answer, str | Mapping):
+            return None
+        try:
+            found = {tuple(item) if isinstance(item, list) else item for item in answer}  # type: ignore[attr-defined]
+            return found if all(map(is_item, found)) else None
+        except Exception:  # whatever a student returns
+            return None
+
+    def apart(mine: set, right: set) -> str:
+        lacks, extra = sorted(right - mine), sorted(mine - right)
+        parts = [f"{lacks[0]} is missing" if lacks else "", f"{extra[0]} is too many" if extra else ""]
+        return f"{len(mine & right)} of {len(right)} are right: {' and '.join(filter(None, parts))}."
+
+    return judge(task, attempt, target, cases, mistakes, Kind(f"{wanted} is wanted", read, _equal, _exact, apart))
+
+
+def _equal(mine: object, right: object) -> bool:
+    return mine == right
+
+
+def _exact(mine: object, right: object) -> float:
+    return 0.0
 
 
 # --- tensors ---
