@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from itertools import islice
-from math import floor
+from functools import wraps
+from itertools import islice, product
+from math import ceil, floor
 from numbers import Integral
 from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers, number_in
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, short, shown
+from vgg_course.check.judging import Kind, judge, judge_numbers, judge_tensors, number_in
+from vgg_course.check.verdict import Verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,70 +69,13 @@ def top_k_error(attempt: Callable, seed: int = 0) -> Verdict:
 # --- where crops begin ---
 
 
-def crop_starts(attempt: Callable) -> Verdict:
-    """Judge ``attempt(length, size, grid)``: the first pixels of ``grid`` crops, spread evenly from edge to edge."""
-    task = "where crops begin"
-    sizes = [(256, 224, 5), (384, 224, 5), (512, 224, 3), (331, 224, 4), (290, 224, 8), (230, 224, 2)]
-    cases = [dict(zip(("length", "size", "grid"), some, strict=True)) for some in sizes]
+def _starts(length: int, size: int, grid: int) -> list[float]:
+    """Where crops begin ideally, before rounding."""
+    return [i * (length - size) / (grid - 1) for i in range(grid)]
 
-    def evenly(share: Callable) -> Callable:
-        """``share(i, grid, length, size)`` is the ideal place of crop i."""
-        return lambda length, size, grid: [share(i, grid, length, size) for i in range(grid)]
 
-    exact = evenly(lambda i, g, n, s: i * (n - s) / (g - 1))
-    mistakes: Mapping[str, Callable] = {
-        "The last crop does not reach the far edge: between grid crops there are grid - 1 steps.": evenly(
-            lambda i, g, n, s: i * (n - s) / g
-        ),
-        "The first and the last crop touch the edges; yours leave a margin.": evenly(
-            lambda i, g, n, s: (i + 1) * (n - s) / (g + 1)
-        ),
-        "The last crop would begin where the image ends: the last place is length - size.": evenly(
-            lambda i, g, n, s: i * n / (g - 1)
-        ),
-        "You cut the image into equal parts. Crops overlap, and the last one ends at the edge.": evenly(
-            lambda i, g, n, s: i * n / g
-        ),
-        "Crops overlap: the next one begins long before this one ends.": evenly(lambda i, g, n, s: i * s),
-        "Those are the middles of the crops; their first pixels are wanted.": evenly(
-            lambda i, g, n, s: i * (n - s) / (g - 1) + s / 2
-        ),
-        "One crop too few: grid counts both ends.": lambda n, s, g: exact(n, s, g)[:-1],
-    }
-    answers = []
-    for case in cases:
-        answer, verdict = attempt_on(attempt, case, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        starts = _numbers(answer)
-        if starts is None:
-            message = f"on ({shown(case)}) it returned {short(answer)}; a list of numbers is wanted."
-            return Verdict(task, "wrong", message)
-        answers.append(starts)
-    targets = [[floor(start + 0.5) for start in exact(*case.values())] for case in cases]
-    if answers == targets:
-        if all(isinstance(start, Integral) for starts in answers for start in starts):
-            return Verdict(task, "passed", f"right on all {len(cases)} cases, from edge to edge.")
-        return Verdict(task, "wrong", "the values are right; make them whole numbers, for they will be indices.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, targets, strict=True)) if mine != right)
-    message = f"on ({shown(cases[place])}) it returned {answers[place]}, not {targets[place]}."
-
-    def explains(mistaken: Callable) -> bool:
-        """Whatever the rounding: a mistake is the same one with floor, ceil or round."""
-        pairs = zip(answers, (mistaken(*case.values()) for case in cases), strict=True)
-        return all(
-            len(mine) == len(other) and all(abs(a - b) < 1 for a, b in zip(mine, other, strict=True))
-            for mine, other in pairs
-        )
-
-    for words, mistaken in mistakes.items():
-        if explains(mistaken):
-            return Verdict(task, "wrong", f"{message} {words}")
-    if explains(exact):
-        if [[floor(start) for start in exact(*case.values())] for case in cases] == answers:
-            return Verdict(task, "wrong", f"{message} You round down; round to the nearest.")
-        return Verdict(task, "wrong", f"{message} Round to the nearest whole number.")
-    return Verdict(task, "wrong", message)
+def _places(length: int, size: int, grid: int) -> list[int]:
+    return [floor(start + 0.5) for start in _starts(length, size, grid)]
 
 
 def _numbers(answer: object) -> list | None:
@@ -139,9 +84,70 @@ def _numbers(answer: object) -> list | None:
         items = [number_in(item) for item in islice(answer.tolist() if hasattr(answer, "tolist") else answer, 1001)]
     except Exception:  # whatever a student returns
         return None
-    if len(items) > 1000 or any(item is None or not abs(item) < 1e9 for item in items):
-        return None
-    return items
+    return None if len(items) > 1000 or any(item is None or not abs(item) < 1e9 for item in items) else items
+
+
+def _same_starts(mine: Sequence, other: Sequence) -> bool:
+    """Whole numbers must be equal. Where a mistake has fractions, it is the same one however it was rounded."""
+    return len(mine) == len(other) and all(
+        a == b if isinstance(b, Integral) else abs(a - b) < 1 for a, b in zip(mine, other, strict=True)
+    )
+
+
+def crop_starts(attempt: Callable, seed: int = 0) -> Verdict:
+    """Judge ``attempt(length, size, grid)``: the first pixels of ``grid`` crops, spread evenly from edge to edge."""
+    draw = random.Random(seed)
+    cases = [(256, 224, 5), (384, 224, 5), (512, 224, 3), (331, 224, 4), (290, 224, 8), (230, 224, 2)]
+    while len(cases) < 9:
+        size, room, grid = draw.randrange(96, 256), draw.randrange(20, 200), draw.randrange(3, 9)
+        if all(2 * i * room % (2 * (grid - 1)) != grid - 1 for i in range(grid)):  # half a pixel may go either way
+            cases.append((size + room, size, grid))
+
+    def evenly(share: Callable) -> Callable:
+        """``share(i, length, size, grid)`` is the ideal place of crop i."""
+        return lambda n, s, g: [float(share(i, n, s, g)) for i in range(g)]
+
+    kind = Kind(
+        "a list of numbers is wanted",
+        _numbers,
+        _same_starts,
+        lambda mine, right: 0.0,
+        lambda mine, right: f"it returned {mine}, not {right}.",
+        flaw=lambda mine: (
+            ""
+            if all(isinstance(start, Integral) for start in mine)
+            else "the values are right; make them whole numbers, for they will be indices."
+        ),
+    )
+    return judge(
+        "where crops begin",
+        attempt,
+        _places,
+        [{"length": length, "size": size, "grid": grid} for length, size, grid in cases],
+        {
+            "The last crop does not reach the far edge: between grid crops there are grid - 1 steps.": evenly(
+                lambda i, n, s, g: i * (n - s) / g
+            ),
+            "The first and the last crop touch the edges; yours leave a margin.": evenly(
+                lambda i, n, s, g: (i + 1) * (n - s) / (g + 1)
+            ),
+            "The last crop would begin where the image ends: the last place is length - size.": evenly(
+                lambda i, n, s, g: i * n / (g - 1)
+            ),
+            "You cut the image into equal parts. Crops overlap, and the last one ends at the edge.": evenly(
+                lambda i, n, s, g: i * n / g
+            ),
+            "Crops overlap: the next one begins long before this one ends.": evenly(lambda i, n, s, g: i * s),
+            "Those are the middles of the crops; their first pixels are wanted.": evenly(
+                lambda i, n, s, g: i * (n - s) / (g - 1) + s / 2
+            ),
+            "One crop too few: grid counts both ends.": lambda n, s, g: _starts(n, s, g)[:-1],
+            "You round down; round to the nearest.": lambda n, s, g: list(map(floor, _starts(n, s, g))),
+            "You round up; round to the nearest.": lambda n, s, g: list(map(ceil, _starts(n, s, g))),
+            "Round to the nearest whole number.": _starts,
+        },
+        kind,
+    )
 
 
 # --- in which order ---
@@ -151,48 +157,84 @@ def answer_from_maps(attempt: Callable, seed: int = 0) -> Verdict:
     """Judge ``attempt(score_map, mirrored_map)``: the averaged posteriors ``(B, classes)`` of section 3.2."""
     import torch
 
-    task = "from score maps to an answer"
-    generator = torch.Generator().manual_seed(seed)
-    case = [3 * torch.randn(3, 4, 2, 5, generator=generator, dtype=torch.float64) for _ in range(2)]
-    on = "two maps of shape (3, 4, 2, 5)"
-    answer, verdict = answer_on(attempt, [one.clone() for one in case], on, task)
-    if verdict is not None:
-        return verdict
+    chance = torch.Generator().manual_seed(seed)
+    shapes = ((1, 2, 1, 2), (3, 4, 2, 5), (2, 6, 3, 3))
+    cases = {
+        f"two maps of shape {shape}": {
+            name: 3 * torch.randn(shape, generator=chance, dtype=torch.float64)
+            for name in ("score_map", "mirrored_map")
+        }
+        for shape in shapes
+    }
 
     def scores(m: Tensor) -> Tensor:
         return m.mean((2, 3))
 
-    one, other = case
-    right = (scores(one).softmax(1) + scores(other).softmax(1)) / 2
-    mistakes = {
-        "You took the soft-max in every cell. The paper averages the scores over the map first.": (
-            (one.softmax(1).mean((2, 3)) + other.softmax(1).mean((2, 3))) / 2
-        ),
-        "You averaged the scores of the two images. Average their posteriors: soft-max first, then the mean of both.": (
-            ((scores(one) + scores(other)) / 2).softmax(1)
-        ),
-        "The mirror image is missing.": scores(one).softmax(1),
-        "The image itself is missing; both count.": scores(other).softmax(1),
-        "There is no soft-max yet: these are scores.": (scores(one) + scores(other)) / 2,
-        "You added the two posteriors; a row must sum to 1: divide by 2.": 2 * right,
-        "You added the scores over the map. Their mean is wanted; a sum makes the answer far too sure.": (
-            (one.sum((2, 3)).softmax(1) + other.sum((2, 3)).softmax(1)) / 2
-        ),
-        "You took the largest score of the map; the mean is wanted.": (
-            (one.amax((2, 3)).softmax(1) + other.amax((2, 3)).softmax(1)) / 2
-        ),
-        "Your soft-max runs over the images, dimension 0; the classes are dimension 1.": (
-            (scores(one).softmax(0) + scores(other).softmax(0)) / 2
-        ),
-        "You multiplied the posteriors; the mean is wanted.": scores(one).softmax(1) * scores(other).softmax(1),
-        "You took one cell of each map; the mean over all is wanted.": (
-            (one[:, :, 0, 0].softmax(1) + other[:, :, 0, 0].softmax(1)) / 2
-        ),
-    }
-    return _judged(task, on, answer, right, mistakes, "the mean over places, then the soft-max, then the mean of both.")
+    def both(posteriors: Callable) -> Callable:
+        """The mean of what it makes of either map."""
+        return lambda one, other: (posteriors(one) + posteriors(other)) / 2
+
+    return judge_tensors(
+        "from score maps to an answer",
+        attempt,
+        both(lambda m: scores(m).softmax(1)),
+        cases,
+        {
+            "You took the soft-max in every cell. The paper averages the scores over the map first.": both(
+                lambda m: m.softmax(1).mean((2, 3))
+            ),
+            "You averaged the scores of the two images. Average their posteriors: soft-max first, then the mean of both.": (
+                lambda one, other: ((scores(one) + scores(other)) / 2).softmax(1)
+            ),
+            "The mirror image is missing.": lambda one, other: scores(one).softmax(1),
+            "The image itself is missing; both count.": lambda one, other: scores(other).softmax(1),
+            "There is no soft-max yet: these are scores.": both(scores),
+            "You added the two posteriors; a row must sum to 1: divide by 2.": lambda one, other: (
+                scores(one).softmax(1) + scores(other).softmax(1)
+            ),
+            "You added the scores over the map. Their mean is wanted; a sum makes the answer far too sure.": both(
+                lambda m: m.sum((2, 3)).softmax(1)
+            ),
+            "You took the largest score of the map; the mean is wanted.": both(lambda m: m.amax((2, 3)).softmax(1)),
+            "Your soft-max runs over the images, dimension 0; the classes are dimension 1.": both(
+                lambda m: scores(m).softmax(0)
+            ),
+            "You multiplied the posteriors; the mean is wanted.": lambda one, other: (
+                scores(one).softmax(1) * scores(other).softmax(1)
+            ),
+            "You took one cell of each map; the mean over all is wanted.": both(lambda m: m[:, :, 0, 0].softmax(1)),
+            "The cells are still there: take the mean over height and width.": both(lambda m: m.softmax(1)),
+        },
+    )
 
 
 # --- all of it ---
+
+
+def _logits(model, images: Tensor, size: int, corners: Sequence[tuple[int, int]], mirrors: Sequence[int]) -> Tensor:
+    """``(views, B, classes)``: at each place a view as it is (0), or mirrored along that dimension."""
+    import torch
+
+    with torch.no_grad():
+        cuts = [images[:, :, top : top + size, left : left + size] for top, left in corners]
+        return torch.stack([model(cut.flip(side) if side else cut) for cut in cuts for side in mirrors])
+
+
+def _averaged(
+    corners: Callable = product, mirrors: Sequence[int] = (0, 3), combine: Callable = lambda z: z.softmax(-1).mean(0)
+) -> Callable:
+    """An answer, right or wrong: ``corners(tops, lefts)`` are the places, ``combine(logits)`` makes one of all views."""
+
+    def answer(model, images: Tensor, size: int, grid: int) -> Tensor:
+        tops, lefts = (_places(length, size, grid) for length in images.shape[2:])
+        return combine(_logits(model, images, size, list(corners(tops, lefts)), mirrors))
+
+    return answer
+
+
+def _short_steps(model, images: Tensor, size: int, grid: int) -> Tensor:
+    tops, lefts = ([i * (length - size) // grid for i in range(grid)] for length in images.shape[2:])
+    return _averaged(lambda *_: product(tops, lefts))(model, images, size, grid)
 
 
 def crops_answer(attempt: Callable, seed: int = 0) -> Verdict:
@@ -202,80 +244,59 @@ def crops_answer(attempt: Callable, seed: int = 0) -> Verdict:
     from vgg_course.configuration import Configuration
     from vgg_course.model import VGG
 
-    task = "many crops"
-    generator = torch.Generator().manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     words = "conv3-4 maxpool conv3-6 maxpool FC-8 FC-4"
-    model = VGG(Configuration.parse(words, input_size=12), initialization="he", generator=generator).double().eval()
-    ramp = torch.linspace(-3, 3, 18, dtype=torch.float64)  # no picture is its own mirror image, nor are its crops alike
-    images = 3 * torch.randn(3, 3, 20, 18, generator=generator, dtype=torch.float64) + ramp + ramp.cos().cumsum(0)
-    images[:, :, 10:] *= -1
-    on = "images of 20x18 pixels, crops of 12 and a grid of 3"
-    answer, verdict = answer_on(attempt, [deepcopy(model), images.clone(), 12, 3], on, task)
-    if verdict is not None:
-        return verdict
+    model = VGG(Configuration.parse(words, input_size=12), initialization="he", generator=chance).double().eval()
 
-    def logits(corners, views=(False, True)) -> Tensor:
-        """``(crops, B, classes)``: for the places and mirror images asked for."""
-        with torch.no_grad():
-            cuts = [images[:, :, top : top + 12, left : left + 12] for top, left in corners]
-            return torch.stack([model(cut.flip(3) if mirrored else cut) for cut in cuts for mirrored in views])
+    def picture(count: int, height: int, width: int) -> Tensor:
+        """No picture is its own mirror image, nor are its crops alike."""
+        ramp = torch.linspace(-3, 3, width, dtype=torch.float64)
+        images = 3 * torch.randn(count, 3, height, width, generator=chance, dtype=torch.float64)
+        images += ramp + ramp.cos().cumsum(0)
+        images[:, :, height // 2 :] *= -1
+        return images
 
-    def mean(z: Tensor) -> Tensor:
-        return z.softmax(-1).mean(0)
+    cases = {
+        f"{count} images of {height}x{width} pixels, crops of 12 and a grid of {grid}": {
+            "model": model, "images": picture(count, height, width), "size": 12, "grid": grid
+        }
+        for count, height, width, grid in ((2, 20, 16, 2), (3, 20, 18, 3))
+    }  # fmt: skip
 
-    tops, lefts = (0, 4, 8), (0, 3, 6)
-    all_places = [(top, left) for top in tops for left in lefts]
-    z = logits(all_places)
-    right = mean(z)
-    with torch.no_grad():
-        upside_down = torch.stack([model(images[:, :, t : t + 12, x : x + 12].flip(2)) for t, x in all_places])
-    short_steps = [(i * 8 // 3, j * 6 // 3) for i in range(3) for j in range(3)]
-    mistakes = {
-        "The mirror images are missing.": mean(logits(all_places, (False,))),
-        "Only mirror images are there.": mean(logits(all_places, (True,))),
-        "You averaged scores; average posteriors: soft-max of every crop first.": z.mean(0).softmax(1),
-        "You averaged scores, and there is no soft-max at all.": z.mean(0),
-        "You added up; divide by the number of views, so that a row sums to 1.": z.softmax(-1).sum(0),
-        "You divided by the number of places; with mirror images there are twice as many views.": (
-            z.softmax(-1).sum(0) / 9
-        ),
-        "You walked along the diagonal: every row of places goes with every column.": mean(
-            logits(list(zip(tops, lefts, strict=True)))
-        ),
-        "The answer is that of the first crop: average over all.": mean(logits([(0, 0)])),
-        "The answer is that of the last crop: average over all.": mean(logits([(8, 6)])),
-        "You mirrored top and bottom, dimension 2. Left and right are dimension 3.": torch.cat(
-            [logits(all_places, (False,)), upside_down]
-        )
-        .softmax(-1)
-        .mean(0),
-        "The last crops do not reach the far edges: between 3 crops there are 2 steps.": mean(logits(short_steps)),
-        "You used the same places for rows and columns; height and width differ.": mean(
-            logits([(top, left) for top in lefts for left in lefts])
-        ),
-        "That is the middle crop alone.": mean(logits([(4, 3)])),
-    }
-    return _judged(
-        task, on, answer, right, mistakes, "nine places, each with its mirror image, 18 posteriors averaged."
+    def on_a_copy(function: Callable) -> Callable:
+        """The model is lent: what an attempt does to it is no matter of the next."""
+        if not callable(function):
+            return function
+        return wraps(function)(lambda model, *others: function(deepcopy(model), *others))
+
+    return judge_tensors(
+        "many crops",
+        on_a_copy(attempt),
+        _averaged(),
+        cases,
+        {
+            "The mirror images are missing.": _averaged(mirrors=(0,)),
+            "Only mirror images are there.": _averaged(mirrors=(3,)),
+            "You averaged scores; average posteriors: soft-max of every crop first.": _averaged(
+                combine=lambda z: z.mean(0).softmax(1)
+            ),
+            "You averaged scores, and there is no soft-max at all.": _averaged(combine=lambda z: z.mean(0)),
+            "You added up; divide by the number of views, so that a row sums to 1.": _averaged(
+                combine=lambda z: z.softmax(-1).sum(0)
+            ),
+            "You divided by the number of places; with mirror images there are twice as many views.": _averaged(
+                combine=lambda z: 2 * z.softmax(-1).mean(0)
+            ),
+            "You walked along the diagonal: every row of places goes with every column.": _averaged(zip),
+            "The answer is that of the first crop: average over all.": _averaged(lambda tops, lefts: [(0, 0)]),
+            "The answer is that of the last crop: average over all.": _averaged(
+                lambda tops, lefts: [(tops[-1], lefts[-1])]
+            ),
+            "You mirrored top and bottom, dimension 2. Left and right are dimension 3.": _averaged(mirrors=(0, 2)),
+            "The last crops do not reach the far edges: between grid crops there are grid - 1 steps.": _short_steps,
+            "You used the same places for rows and columns; height and width differ.": _averaged(
+                lambda tops, lefts: product(lefts, lefts)
+            ),
+            "That is the middle crop alone.": _averaged(lambda tops, lefts: [(tops[-1] // 2, lefts[-1] // 2)]),
+        },
     )
-
-
-def _judged(task: str, on: str, answer: object, right: Tensor, mistakes: Mapping[str, Tensor], praise: str) -> Verdict:
-    """Compare posteriors with the right ones and with those of known mistakes."""
-    import torch
-
-    if not isinstance(answer, torch.Tensor) or answer.is_complex() or answer.shape != right.shape:
-        found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
-        return Verdict(task, "wrong", f"on {on} it returned {found}; posteriors {tuple(right.shape)} are wanted.")
-    mine = answer.detach().double()
-
-    def near(other: Tensor) -> bool:
-        return bool((mine - other).abs().max() < 1e-5 * other.abs().max())  # NaN is not
-
-    if near(right):
-        return Verdict(task, "passed", praise)
-    message = f"on {on} it is off by up to {(mine - right).abs().max():.3g}."
-    for words, other in mistakes.items():
-        if near(other):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
