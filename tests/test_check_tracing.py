@@ -1,7 +1,5 @@
 """The checkers of the chapter on receptive fields have teeth."""
 
-import re
-
 import pytest
 
 from vgg_course import check
@@ -28,13 +26,6 @@ def popular(layers):
     return backward(layers[::-1])
 
 
-def doubling(layers):
-    total = 1
-    for k, s in layers:
-        total = total * 2 if (k, s) == (2, 2) else total + k - 1
-    return total
-
-
 def start(layers, index, shift=lambda p, j, s: p * j, step=lambda j: j):
     first, jump = 0, 1
     for _, s, p in layers:
@@ -42,39 +33,7 @@ def start(layers, index, shift=lambda p, j, s: p * j, step=lambda j: j):
     return first + index * step(jump)
 
 
-SOLUTIONS = {
-    check.field_size: size,
-    check.first_pixel: start,
-    check.convolutions_needed: lambda distance: (distance + 1) // 2,
-}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("seed", range(5))
-def test_the_solution_passes(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
-
-
-def test_walking_backward_passes_too():
-    assert check.field_size(backward)
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda *a: "many", "returned"),
-        (lambda *a: float("nan"), "returned"),
-    ],
-)
-def test_what_is_no_answer_is_wrong_and_never_crashes(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert words in verdict.message
-
-
-MISTAKES = [
+WRONG = [
     (check.field_size, lambda layers: size(layers, add=lambda k, s, j: k - 1), "jump is always 1"),
     (check.field_size, popular, "right only backward"),
     (check.field_size, lambda layers: size(layers, add=lambda k, s, j: (k - 1) * j * s), "too early"),
@@ -84,8 +43,6 @@ MISTAKES = [
     (check.field_size, lambda layers: size(layers, jump_to=lambda j, s: s), "product of all strides"),
     (check.field_size, lambda layers: size(layers, jump_to=lambda j, s: j + s if s > 1 else j), "sum of the strides"),
     (check.field_size, lambda layers: size(layers, add=lambda k, s, j: j * s - j), "That is the jump"),
-    (check.field_size, doubling, "not"),
-    (check.field_size, lambda layers: {(3, 1): 3}.get(layers[0], 5), r"returned 3, not 5"),
     (check.first_pixel, lambda layers, i: start(layers, i, shift=lambda p, j, s: 0), "leave the padding out"),
     (check.first_pixel, lambda layers, i: start(layers, i, shift=lambda p, j, s: p), "subtract padding \\* jump"),
     (check.first_pixel, lambda layers, i: start(layers, i, shift=lambda p, j, s: p * j * s), "before the stride"),
@@ -102,17 +59,22 @@ MISTAKES = [
     (check.convolutions_needed, lambda d: d // 2, "Round up"),
     (check.convolutions_needed, lambda d: -(-(d - 1) // 2), "fill d \\+ 1 columns"),
     (check.convolutions_needed, lambda d: -(-(d + 1) // 2), "2 n \\+ 1 pixels, not 2 n"),
-    (check.convolutions_needed, lambda d: d, "not 1"),
-    (check.convolutions_needed, lambda d: -(-(d + 1) // 3), "not 3"),
+    (check.convolutions_needed, lambda d: d, "one on either side, not 1"),
+    (check.convolutions_needed, lambda d: -(-(d + 1) // 3), "not 3: the windows overlap"),
+    (check.receptive_field_of, ("conv4_1", 70), "right only backward"),
+    (check.receptive_field_of, ("pool1", 10), "right only backward"),
+    (check.receptive_field_of, ("fc6", 314), "right only backward"),
+    (check.receptive_field_of, ("conv2_1", 8), "jump is always 1"),
+    (check.receptive_field_of, ("pool1", 7), "too early"),
+    (check.receptive_field_of, ("conv4_1", 53), "leave the layers with a stride out"),
+    (check.receptive_field_of, ("conv4_1", 8), "That is the jump"),
+    (check.receptive_field_of, ("conv4_1", 59), "sees itself"),
+    (check.receptive_field_of, ("conv2_2", 14**2), "say its side"),
 ]
 
 
-@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
-@pytest.mark.parametrize("seed", range(3))
-def test_a_usual_mistake_is_caught_and_named(checker, attempt, words, seed):
-    verdict = checker(attempt, seed)
-    assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message
+def test_walking_backward_passes_too():
+    assert check.field_size(backward)
 
 
 @pytest.mark.parametrize("name", ["conv1_1", "conv4_1", "pool5", "fc6"])
@@ -125,28 +87,21 @@ def test_dots_are_not_attempted():
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "words"),
+    ("answer", "words"),
     [
-        ("conv4_1", 70, "right only backward"),
-        ("pool1", 10, "right only backward"),
-        ("fc6", 314, "right only backward"),
-        ("conv2_1", 8, "jump is always 1"),
-        ("pool1", 7, "too early"),
-        ("conv4_1", 53, "leave the layers with a stride out"),
-        ("conv4_1", 8, "That is the jump"),
-        ("conv4_1", 59, "sees itself"),
-        ("conv2_2", 14**2, "say its side"),
-        ("conv4_1", 61, "61 is 1 too many"),
-        ("conv4_1", 20.5, "20.5 is 39.5 too few"),
-        ("conv4_1", "sixty", "'sixty' is no number"),
-        ("conv4_1", True, "True is no number"),
-        ("conv4_1", float("nan"), "nan"),
+        (61, "That is 1 too large."),
+        (20.5, "too small by 66%"),
+        ("sixty", "'sixty' is no number"),
+        (True, "True is no number"),
+        (None, "None is no number"),
+        (float("nan"), "not nan. Say how many pixels"),
+        (10**400, "what does each layer add"),
     ],
 )
-def test_a_wrong_number_is_explained(name, answer, words):
-    verdict = check.receptive_field_of(name, answer)
+def test_a_number_without_a_known_mistake_is_told_how_far_off_it_is(answer, words):
+    verdict = check.receptive_field_of("conv4_1", answer)
     assert verdict.status == "wrong"
-    assert words in verdict.message, verdict.message
+    assert words in verdict.message
 
 
 def test_no_named_mistake_gives_the_right_answer_everywhere():

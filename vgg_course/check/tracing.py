@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from numbers import Real
 
-from vgg_course.check.judging import judge_numbers
+from vgg_course.check.judging import judge_numbers, judge_one_number
 from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import Configuration, as_configuration
 from vgg_course.receptive_field import receptive_field, window_of
@@ -74,23 +73,18 @@ SIZE_MISTAKES: dict[str, Callable] = {
 def receptive_field_of(name: str, answer: object, configuration: str | Configuration = "D") -> Verdict:
     """Check a number: what one value of layer ``name`` sees, in pixels along a side. Dots mean that you have yet to say."""
     configuration = as_configuration(configuration)
-    task, right = f"what {name} sees", receptive_field(configuration)[name].size
-    if answer is ...:
-        return Verdict(task, "not attempted", "replace the dots by your number and run the cell again.")
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        return Verdict(task, "wrong", f"{answer!r} is no number; say how many pixels, along one side.")
-    if answer == right:
-        return Verdict(task, "passed", f"{right} pixels.")
+    right = receptive_field(configuration)[name].size
     place = configuration.layers.index(configuration[name]) + 1
     layers = [window_of(layer) for layer in configuration.layers[:place]]
-    if answer == right**2:
-        return Verdict(task, "wrong", "that is the number of pixels in the whole square; say its side.")
-    for words, mistaken in SIZE_MISTAKES.items():
-        if answer == mistaken(layers):
-            return Verdict(task, "wrong", f"not {answer} pixels. {words}")
-    apart = "few" if answer < right else "many"
-    return Verdict(
-        task, "wrong", f"{answer} is {abs(right - answer):g} too {apart}. What does each layer add, and why?"
+    return judge_one_number(
+        f"what {name} sees",
+        answer,
+        right,
+        {
+            "That is the number of pixels in the whole square; say its side.": right**2,
+            **{words: mistaken(layers) for words, mistaken in SIZE_MISTAKES.items()},
+        },
+        "Say how many pixels it sees along one side: what does each layer add, and why?",
     )
 
 
