@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import ceil, floor, isfinite, sqrt
+from math import ceil, floor, sqrt
 from statistics import mean, pvariance, stdev, variance
 
 from vgg_course import paper
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, attempt_on
+from vgg_course.check.judging import Kind, judge, judge_intervals, judge_numbers, judge_sets
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import CONFIGURATIONS, TABLE_1, Configuration, ConfigurationError, Conv, Linear, MaxPool
 
 # --- where a table speaks against its claim ---
@@ -56,7 +56,7 @@ def pairs_against(attempt: Callable, seed: int = 0) -> Verdict:
 
     Rows are (net, depth, training scale, error); the answer is any collection of (shallow, deep, scale).
     """
-    draw, task = random.Random(seed), "pairs that speak against depth"
+    draw = random.Random(seed)
     invented = [
         (name, depth, scale, round(draw.uniform(20, 30), 1))
         for scale in ("small", "large")
@@ -64,113 +64,84 @@ def pairs_against(attempt: Callable, seed: int = 0) -> Verdict:
     ]
     draw.shuffle(invented)
     small = [("thin", 4, "64", 9.0), ("deep", 6, "64", 9.5), ("deep", 6, "96", 8.0), ("flat", 4, "96", 8.0)]
-    cases = {"a table of four rows": small, "Table 3": _table_3(), "an invented table": invented}
-    answers: list[Pairs] = []
-    for words, rows in cases.items():
-        answer, verdict = _answer_on(attempt, rows, words, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        try:
-            if isinstance(answer, str | Mapping):
-                raise TypeError
-            triples = {tuple(triple) for triple in answer}
-            if any(len(triple) != 3 or not all(isinstance(part, str) for part in triple) for triple in triples):
-                raise TypeError
-        except Exception:  # no collection of triples, or one that breaks
-            message = f"on {words} it returned {type(answer).__name__}; a list of (shallow, deep, scale) is wanted."
-            return Verdict(task, "wrong", message)
-        answers.append(triples)
-    wanted = [_against(rows) for rows in cases.values()]
-    if answers == wanted:
-        return Verdict(task, "passed", "right on all tables. In Table 3 it is D and E, at both fixed scales.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, wanted, strict=True)) if mine != right)
-    mine, right = answers[place], wanted[place]
-    lacks, extra = sorted(right - mine), sorted(mine - right)
-    parts = [f"{lacks[0]} is missing" if lacks else "", f"{extra[0]} is too many" if extra else ""]
-    message = f"on {list(cases)[place]}, {' and '.join(filter(None, parts))}."
-    for words, mistaken in AGAINST_MISTAKES.items():
-        if answers == [mistaken(rows) for rows in cases.values()]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _answer_on(attempt: Callable, rows: Sequence[Row], words: str, task: str) -> tuple[object, Verdict | None]:
-    """What the attempt says of a table, which is named and not shown: it may be long."""
-    if not callable(attempt):
-        return attempt_on(attempt, {}, task)
-    answer, verdict = attempt_on(lambda: attempt(list(rows)), {}, task)
-    if verdict is not None:  # a verdict is false unless it passed
-        verdict = Verdict(task, verdict.status, verdict.message.replace("on ()", f"on {words}"))
-    return answer, verdict
+    return judge_sets(
+        "pairs that speak against depth",
+        attempt,
+        _against,
+        {"a table of four rows": {"rows": small}, "Table 3": {"rows": _table_3()}, "a new table": {"rows": invented}},
+        AGAINST_MISTAKES,
+        "a list of (shallow, deep, scale)",
+        lambda triple: isinstance(triple, tuple) and len(triple) == 3 and all(isinstance(part, str) for part in triple),
+    )
 
 
 # --- one 5x5 in place of a pair ---
 
 
-def _merged(words: str) -> str:
-    return re.sub(r"conv3-(\d+)\s+conv3-\1\b", r"conv5-\1", words)
+def _merged(words: str, new: str | Callable = r"conv5-\1", count: int = 0) -> str:
+    return re.sub(r"conv3-(\d+)\s+conv3-\1\b", new, words, count=count)
 
 
-def _kinds(configuration: Configuration, kind: type) -> list:
-    return [spec for spec in configuration.specs if isinstance(spec, kind)]
+MERGED_MISTAKES: dict[str, Callable[[str], str]] = {
+    "Nothing has changed.": lambda words: words,
+    "Every single 3x3 became a 5x5. One 5x5 sees what two 3x3 see: a pair becomes one layer.": lambda words: (
+        words.replace("conv3", "conv5")
+    ),
+    "A single 3x3 that has no partner stays as it is.": lambda words: _merged(words).replace("conv3", "conv5"),
+    "The padding is not 2. A 5x5 needs 2 to keep the grid; `conv5-64` has it by itself.": lambda words: _merged(
+        words, r"conv5-\1/p1"
+    ),
+    "One layer of each pair is gone, but the other is still 3x3.": lambda words: _merged(words, r"conv3-\1"),
+    "Of each pair only one layer became a 5x5, and the other is still there: one takes the place of both.": lambda words: (
+        _merged(words, r"conv5-\1 conv3-\1")
+    ),
+    "The channels have doubled. A pair puts out what its second layer puts out.": lambda words: _merged(
+        words, lambda pair: f"conv5-{2 * int(pair[1])}"
+    ),
+    "Only the first pair has changed: every pair becomes one layer.": lambda words: _merged(words, count=1),
+    "The pools are gone; only pairs of convolutions change.": lambda words: _merged(words).replace("maxpool", ""),
+    "The fully-connected layers are gone; only pairs of convolutions change.": lambda words: _merged(words).partition(
+        "FC"
+    )[0],
+}
 
 
 def with_5x5(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(words)``: the same net with one 5x5 convolution in place of each pair of 3x3 convolutions."""
-    channels = random.Random(seed).sample(range(5, 60), 3)
+    draw = random.Random(seed)
+    blocks = [f"conv3-{channels} " * draw.randint(1, 2) + "maxpool " for channels in draw.sample(range(5, 60), 4)]
     cases = [
         "conv3-8 conv3-8 maxpool FC-10",
         "conv3-8 maxpool conv3-16 conv3-16 maxpool FC-10",
-        " ".join(f"conv3-{c} conv3-{c} maxpool" for c in channels) + " FC-20 FC-3",
+        "conv3-9 conv3-9 maxpool conv3-7 conv3-7 maxpool FC-20 FC-3",
+        "".join(blocks) + "FC-20 FC-3",
         TABLE_1["B"],
     ]
-    task = "one 5x5 for each pair"
-    for words in cases:
-        shown = "the words of B" if words is TABLE_1["B"] else repr(words)
-        answer, verdict = attempt_on(attempt, {"words": words}, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
+
+    def read(answer: object) -> tuple | str | None:
+        """The layers, or why they are none."""
         if not isinstance(answer, str):
-            message = (
-                f"on {shown} it returned {type(answer).__name__}; the words of the new net are wanted, as one string."
-            )
-            return Verdict(task, "wrong", message)
+            return None
         try:
-            mine = Configuration.parse(answer)
+            return Configuration.parse(answer).specs
         except (ConfigurationError, ValueError) as error:
-            return Verdict(task, "wrong", f"on {shown} the result is no configuration: {error}")
-        if message := _unlike(mine, Configuration.parse(words), Configuration.parse(_merged(words))):
-            return Verdict(task, "wrong", f"on {shown}: {message}")
-    return Verdict(task, "passed", f"right on all {len(cases)} nets; B becomes a net with five convolutions.")
+            return str(error)
 
+    def apart(mine: tuple | str, right: tuple) -> str:
+        if isinstance(mine, str):
+            return f"the result is no configuration: {mine}"
+        for kind, name in ((Conv, "convolutions"), (MaxPool, "pools"), (Linear, "fully-connected layers")):
+            found, wanted = (
+                ", ".join(str(spec) for spec in specs if isinstance(spec, kind)) for specs in (mine, right)
+            )
+            if found != wanted:
+                return f"the {name} are {found or 'gone'}; they should be {wanted}."
+        return "the layers are the right ones in another order."
 
-def _unlike(mine: Configuration, pairs: Configuration, right: Configuration) -> str:
-    """What is wrong with ``mine``; empty if nothing."""
-    if mine.specs == right.specs:
-        return ""
-    convolutions, wanted = _kinds(mine, Conv), _kinds(right, Conv)
-    for kind, name in ((MaxPool, "pools"), (Linear, "fully-connected layers")):
-        if _kinds(mine, kind) != _kinds(pairs, kind):
-            return f"the {name} are not those that were there. Only pairs of convolutions are to change."
-    if mine.specs == pairs.specs:
-        return "nothing has changed."
-    if convolutions == [Conv(spec.channels, 5) for spec in _kinds(pairs, Conv)]:
-        return "every single 3x3 became a 5x5. One 5x5 sees what two 3x3 see: a pair becomes one layer."
-    if convolutions == [Conv(spec.channels, 5) for spec in wanted]:
-        return "a single 3x3 that has no partner stays as it is."
-    if [(spec.channels, spec.kernel) for spec in convolutions] == [(spec.channels, spec.kernel) for spec in wanted]:
-        return "the padding is not 2. A 5x5 needs 2 to keep the grid; `conv5-64` has it by itself."
-    if len(convolutions) == len(wanted) and any(
-        a.channels == 2 * b.channels for a, b in zip(convolutions, wanted, strict=True)
-    ):
-        return "the channels have doubled. A pair puts out what its second layer puts out."
-    if len(convolutions) == len(wanted) and all(spec.kernel == 3 for spec in convolutions):
-        return "one layer of each pair is gone, but the other is still 3x3."
-    if len(convolutions) > len(wanted):
-        return (
-            f"{len(convolutions)} convolutions are left; there should be {len(wanted)}. Every pair becomes one layer."
-        )
-    return f"the convolutions are {', '.join(map(str, convolutions))}; they should be {', '.join(map(str, wanted))}."
+    wanted = "the words of the new net are wanted, as one string"
+    kind = Kind(wanted, read, lambda mine, right: mine == right, lambda mine, right: 0.0, apart)
+    on = {"the words of B" if words == TABLE_1["B"] else repr(words): {"words": words} for words in cases}
+    return judge("one 5x5 for each pair", attempt, _merged, on, MERGED_MISTAKES, kind)
 
 
 # --- how sure a difference is ---
@@ -185,6 +156,7 @@ def _around(middle: float, reach: float) -> tuple[float, float]:
 
 
 INTERVAL_MISTAKES: dict[str, Callable] = {
+    "The lower end comes first.": lambda a, b, t: _interval(a, b, t)[::-1],
     "That is the mean of b minus the mean of a.": lambda a, b, t: _interval(b, a, t),
     "Standard errors do not add up, their squares do.": lambda a, b, t: _around(
         mean(a) - mean(b), t * (stdev(a) + stdev(b)) / sqrt(len(a))
@@ -202,6 +174,7 @@ INTERVAL_MISTAKES: dict[str, Callable] = {
         lambda a, b, t: _around(mean(a) - mean(b), t * sqrt((stdev(a) + stdev(b)) / len(a)))
     ),
     "You left t out.": lambda a, b, t: _interval(a, b, 1),
+    "You took 2 in place of t: with so few values t is larger.": lambda a, b, t: _interval(a, b, 2),
     "The spread of b is missing: both means are uncertain.": lambda a, b, t: _around(
         mean(a) - mean(b), t * stdev(a) / sqrt(len(a))
     ),
@@ -216,43 +189,19 @@ INTERVAL_MISTAKES: dict[str, Callable] = {
 
 def difference_interval(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(a, b, t)``: low and high end of the interval of ``mean(a) - mean(b)``, equally many values."""
-    draw, task = random.Random(seed), "interval of a difference"
+    draw = random.Random(seed)
     cases = [([92.0, 94.0], [90.0, 91.0], 4.303)]
     cases += [
         ([round(draw.gauss(92, 0.6), 2) for _ in range(n)], [round(draw.gauss(91, 0.9), 2) for _ in range(n)], t)
         for n, t in ((3, 2.776), (5, 2.306), (8, 2.145))
     ]
-    answers: list[tuple[float, float]] = []
-    for a, b, t in cases:
-        arguments = {"a": list(a), "b": list(b), "t": t}
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        try:
-            low, high = (float(end) for end in answer)
-        except Exception:  # not two numbers
-            message = f"on two lists of {len(a)} it returned {type(answer).__name__}; return two numbers: low, high."
-            return Verdict(task, "wrong", message)
-        if not (isfinite(low) and isfinite(high)):
-            return Verdict(task, "wrong", f"on two lists of {len(a)} it returned {low:g} and {high:g}.")
-        answers.append((low, high))
-    targets = [_interval(*case) for case in cases]
-    if _near(answers, targets):
-        return Verdict(task, "passed", f"right on all {len(cases)} pairs of lists.")
-    place = next(i for i in range(len(cases)) if not _near(answers[i : i + 1], targets[i : i + 1]))
-    a, b, t = cases[place]
-    ends = [" to ".join(f"{end:.3f}" for end in pair) for pair in (answers[place], targets[place])]
-    message = f"on a={a}, b={b}, t={t} it returned {ends[0]}, not {ends[1]}."
-    if _near([answer[::-1] for answer in answers], targets):
-        return Verdict(task, "wrong", f"{message} The lower end comes first.")
-    for words, mistaken in INTERVAL_MISTAKES.items():
-        if _near(answers, [mistaken(*case) for case in cases]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _near(mine: Iterable[Sequence[float]], targets: Iterable[Sequence[float]]) -> bool:
-    return all(abs(a - b) < 1e-6 for m, t in zip(mine, targets, strict=True) for a, b in zip(m, t, strict=True))
+    return judge_intervals(
+        "interval of a difference",
+        attempt,
+        _interval,
+        [{"a": a, "b": b, "t": t} for a, b, t in cases],
+        INTERVAL_MISTAKES,
+    )
 
 
 # --- how many seeds ---
@@ -260,8 +209,8 @@ def _near(mine: Iterable[Sequence[float]], targets: Iterable[Sequence[float]]) -
 
 def seeds_needed(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(spread, difference)``: seeds a net for a difference to be seen four times in five, 16 (s / d)^2."""
-    draw, cases = random.Random(seed), [(0.5, 1.0), (1.0, 1.0), (0.4, 0.3), (0.3, 1.1)]
-    while len(cases) < 8:
+    draw, cases = random.Random(seed), [(0.5, 1.0), (1.0, 1.0), (0.4, 0.3), (0.3, 1.1), (0.7, 1.0)]
+    while len(cases) < 9:
         spread, difference = round(draw.uniform(0.1, 1.5), 2), round(draw.uniform(0.1, 1.5), 2)
         if 0.05 < 16 * (spread / difference) ** 2 % 1 < 0.95:  # so that rounding errors decide nothing
             cases.append((spread, difference))
