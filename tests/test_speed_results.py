@@ -1,13 +1,14 @@
 """The races and the ablation: what chapter 11 says of them follows from the records."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
 import pytest
 
-from experiments import ablation
-from vgg_course import results
+from experiments import ablation, thorough
+from vgg_course import recipes, results
 
 CHAPTER = (Path(__file__).parents[1] / "notebooks" / "11_train_on_reduced_cifar10.md").read_text(encoding="utf-8")
 
@@ -50,9 +51,21 @@ def test_the_words_for_those_who_do_not_see_the_ladder_say_what_was_measured(pri
 
 
 def test_the_words_for_those_who_do_not_see_the_race_say_what_was_measured(speed):
-    for names in (("quick", "live"), ("full",)):
-        reached = [100 * run["test_accuracy"] for name in names for run in speed["races"][name]["runs"]]
+    races = {**speed["races"], "thorough": results.load("thorough")}
+    for names in (("quick", "live"), ("full",), ("thorough",)):
+        reached = [100 * run["test_accuracy"] for name in names for run in races[name]["runs"]]
         assert f"between {min(reached):.1f} and {max(reached):.1f} percent" in CHAPTER
+
+
+def test_six_minutes_are_those_of_the_recipe_that_the_package_names():
+    long = results.load("thorough")
+    assert long["recipe"] == asdict(recipes.THOROUGH)
+    assert long["words"].endswith(f"{recipes.THOROUGH.epochs} epochs")
+    assert [run["seed"] for run in long["runs"]] == list(thorough.SEEDS)
+    assert long["test_accuracy"]["values"] == [run["test_accuracy"] for run in long["runs"]]
+    assert long["test_accuracy"]["mean"] > long["goal"] == 0.97
+    assert long["seconds"]["highest"] < long["budget_seconds"] == 360
+    assert long["forerunner"] == thorough.FORERUNNER
 
 
 def test_the_ablation_is_complete_and_its_differences_are_those_of_the_pairs(priced):

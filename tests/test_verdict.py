@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from vgg_course.check import verdict
-from vgg_course.check.verdict import ask, attempt_on, judge_numbers
+from vgg_course.check.judging import judge_numbers
+from vgg_course.check.verdict import ask, attempt_on
 
 
 def test_even_a_bare_except_cannot_keep_a_loop_going(monkeypatch):

@@ -6,8 +6,8 @@
 
 An expression is arithmetic over names: the configurations A, A_LRN, B, C, D and E (each with `.configuration`,
 `.ledger`, `.receptive_field` and `.saved_for_backward`), `paper` (vgg_course.paper), `results` (book/results/*.json by
-file name) and `environment` (tools/environment.py). A dot takes an item of that name if there is one, else a public
-attribute. There are no calls: what is worth saying is worth a name.
+file name), `environment` (tools/environment.py) and `minutes` (tools/minutes.py, as in `minutes['03'].read`). A dot takes
+an item of that name if there is one, else a public attribute. There are no calls: what is worth saying is worth a name.
 
 A format is `.2` (decimals), a unit with decimals such as `M.1`, `G.2`, `k.0`, `MB.2`, `MiB.2`, `%.1` (of a fraction), or `raw`.
 """
@@ -87,10 +87,12 @@ class Net:
 @cache
 def names():
     from tools import environment
+    from tools.minutes import Minutes  # here, for the tools that it needs ask for facts themselves
     from vgg_course import paper
 
     nets = {letter.replace("-", "_"): Net(letter) for letter in ("A", "A-LRN", "B", "C", "D", "E")}
-    return {**nets, "paper": paper, "results": results(ROOT / "book" / "results"), "environment": environment}
+    known = {"paper": paper, "results": results(ROOT / "book" / "results"), "environment": environment}
+    return {**nets, **known, "minutes": Minutes()}
 
 
 def results(folder):

@@ -102,11 +102,11 @@ def _table(grid: Tensor, off: Sequence[Sequence[bool]] | None = None) -> str:
         cells = []
         for c, value in enumerate(row):
             wrong = off is not None and off[r][c]
-            style = "border:1px solid currentColor;padding:.1em .4em;text-align:right;background:none;"
+            style = "color:inherit;border:1px solid currentColor;padding:.1em .4em;text-align:right;background:none;"
             style += "font-weight:bold;outline:2px solid currentColor" if wrong else "opacity:.75" if off else ""
             cells.append(f'<td style="{style}">{value:.4g}{" &ne;" if wrong else ""}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<table style="border-collapse:separate;border-spacing:3px;margin:0">{"".join(rows)}</table>'
+    return f'<table style="color:inherit;border-collapse:separate;border-spacing:3px;margin:0">{"".join(rows)}</table>'
 
 
 def _gray(grid: Tensor, low: float, high: float, words: str) -> str:
