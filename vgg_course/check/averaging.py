@@ -30,10 +30,8 @@ def top_k_error(attempt: Callable, seed: int = 0) -> Verdict:
         return 1 - (p.topk(k, largest=largest).indices == labels[:, None]).any(1).double().mean().item()
 
     generator = torch.Generator().manual_seed(seed)
-    cases = [
-        {"probabilities": torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]), "labels": torch.tensor([1, 0]), "k": k}
-        for k in (1, 2)
-    ]
+    small = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], dtype=torch.float64)
+    cases = [{"probabilities": small, "labels": torch.tensor([1, 0]), "k": k} for k in (1, 2)]
     for count, classes, k in ((40, 6, 2), (30, 8, 5), (25, 10, 3)):
         # the label is likely to be among the first, as for a net that has learned something
         logits, labels = (

@@ -445,6 +445,13 @@ def _tensors_off(mine: Tensor, right: Tensor) -> float:
     return float((mine.double() - right.double()).abs().max()) / largest if largest else 0.0
 
 
+def _rounded(numbers: object) -> object:
+    """Numbers, or lists of them, with six digits."""
+    if isinstance(numbers, list):
+        return list(map(_rounded, numbers))
+    return float(f"{numbers:.6g}") if isinstance(numbers, float) else numbers
+
+
 def tensors_apart(mine: Tensor, right: Tensor) -> str:
     """How far a tensor is from the right one, in a sentence or two."""
     import torch
@@ -452,7 +459,7 @@ def tensors_apart(mine: Tensor, right: Tensor) -> str:
     if mine.shape != right.shape:
         return f"it returned the shape {tuple(mine.shape)}, not {tuple(right.shape)}."
     if right.numel() <= 9:
-        return f"it returned {mine.tolist()}, not {right.tolist()}."
+        return f"it returned {_rounded(mine.tolist())}, not {_rounded(right.tolist())}."
     one, other = mine.double(), right.double()
     wrong = int((~torch.isclose(one, other, rtol=1e-5, atol=1e-6)).sum())
     far, largest = float((one - other).abs().max()), float(other.abs().max())
