@@ -148,8 +148,11 @@ def _apart(mine: Real, right: Real) -> tuple[str, str]:
 
 
 def _share(mine: Real, right: Real) -> float:
+    """NaN agrees with NaN: no target is NaN, and so a mistake that ends in 0 / 0 can be told."""
+    if mine == right or (mine != mine and right != right):
+        return 0.0
     try:
-        return 0.0 if mine == right else float(abs(mine - right) / abs(right)) if right else inf
+        return float(abs(mine - right) / abs(right)) if right else inf
     except OverflowError:  # a whole number beyond all floats
         return inf
 
@@ -434,10 +437,12 @@ def real_tensor(answer: object) -> Tensor | None:
 
 
 def same_tensors(mine: Tensor, right: Tensor) -> bool:
-    """Whether they have one shape and agree up to rounding."""
+    """Whether they have one shape and agree up to rounding. NaN agrees with NaN: no target is NaN, but mistakes may be."""
     import torch
 
-    return mine.shape == right.shape and torch.allclose(mine.double(), right.double(), rtol=1e-5, atol=1e-6)
+    return mine.shape == right.shape and torch.allclose(
+        mine.double(), right.double(), rtol=1e-5, atol=1e-6, equal_nan=True
+    )
 
 
 def _tensors_off(mine: Tensor, right: Tensor) -> float:
