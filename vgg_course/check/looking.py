@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vgg_course.check import beside
 from vgg_course.check.judging import judge_lists, judge_tensors
-from vgg_course.check.verdict import Verdict, attempt_on
+from vgg_course.check.verdict import Verdict
 from vgg_course.receptive_field import Field, receptive_field
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def patch_box(attempt: Callable, seed: int = 0) -> Verdict:
         {described(*case): dict(zip(("field", "row", "column"), case, strict=True)) for case in cases},
         mistakes,
         "a box of four numbers",
-        is_form=lambda numbers: len(numbers) == 4,
+        is_form=lambda numbers: len(numbers) == 4 and all(isinstance(number, int) for number in numbers),
         picture=picture,
     )
 
@@ -236,19 +236,18 @@ def selectivity(attempt: Callable, seed: int = 0) -> Verdict:
         "That is the mean of the preferred class; how far is it from the others?": lambda r, y: best_and_rest(r, y)[0],
         "That is the class that each channel prefers; by how much is asked.": lambda r, y: means(r, y).argmax(0),
     }
-    cases = [drawn((2, 1, 3), 2), drawn((5, 9, 3), 4), drawn((4, 6, 8, 3), 5)]
+    cases, silent = [drawn((2, 1, 3), 2), drawn((5, 9, 3), 4), drawn((4, 6, 8, 3), 5)], drawn((3, 2, 4), 3)
+    silent["responses"][:, 1] = 0
     verdict = judge_tensors(task, attempt, target, cases, mistakes)
     if not verdict:
         return verdict
-    silent = drawn((3, 2, 4), 3)
-    silent["responses"][:, 1] = 0
-    answer, wrong = attempt_on(attempt, silent, task)
-    if wrong is not None:
-        return wrong
-    if isinstance(answer, torch.Tensor) and answer.shape == (3,) and not answer.isfinite().all():
-        message = "a channel that never fires gave 0 / 0. It prefers nothing: its selectivity is 0."
-        return Verdict(task, "wrong", message)
-    return judge_tensors(task, attempt, target, [*cases, silent], {})
+
+    def divided(responses: Tensor, labels: Tensor) -> Tensor:
+        best, rest = best_and_rest(responses, labels)
+        return (best - rest) / (best + rest)
+
+    mistakes = {"A channel that never fires gave 0 / 0. It prefers nothing: its selectivity is 0.": divided}
+    return judge_tensors(task, attempt, target, [*cases, silent], mistakes)
 
 
 # --- where a channel fires most ---
