@@ -80,7 +80,11 @@ def judge(
         for words in filter(None, map(kind.flaw, answers)):
             return Verdict(task, "wrong", words)
         return passed(task, len(cases), max(kind.off(*pair) for pair in pairs))
-    message = f"on {described[place][0]} {kind.apart(*pairs[place])}"
+    try:
+        words = kind.apart(*pairs[place])
+    except ValueError:  # a whole number of more than 4,300 digits cannot be written out
+        words = f"it returned {short(pairs[place][0])}."
+    message = f"on {described[place][0]} {words}"
     for words, mistaken in mistakes.items():
         if all(_explains(mistaken, case, mine, kind) for case, mine in zip(cases, answers, strict=True)):
             message += f" {words}"

@@ -130,5 +130,8 @@ def attempt_on(attempt: Callable, arguments: Mapping[str, object], task: str) ->
 
 def short(answer: object) -> str:
     """What it looks like, in at most 60 characters."""
-    words = repr(answer)
+    try:
+        words = repr(answer)
+    except Exception:  # a student's object, or a whole number of more than 4,300 digits
+        return f"a value of type {type(answer).__name__} that cannot be shown"
     return words if len(words) <= 60 else words[:57] + "..."
