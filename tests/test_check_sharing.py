@@ -1,8 +1,5 @@
 """The checkers of the chapter on many machines have teeth."""
 
-import re
-
-import pytest
 import torch
 
 from vgg_course import check
@@ -20,21 +17,6 @@ def merged(gradients, counts):
     return sum(gradient * count / sum(counts) for gradient, count in zip(gradients, counts, strict=True))
 
 
-SOLUTIONS = {
-    check.ring_megabytes: lambda parameters, machines: 2 * (machines - 1) * 4 * parameters / machines / 10**6,
-    check.efficiency: lambda alone, together, machines: (alone / machines) / together,
-    check.speed_up: speed_up,
-    check.merged_gradient: merged,
-}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("seed", range(5))
-def test_the_solution_passes(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
-
-
 def test_a_gradient_as_a_stacked_mean_passes_too():
     def by_matrix(gradients, counts):
         return torch.tensor(counts, dtype=torch.float32) @ torch.stack(gradients) / sum(counts)
@@ -42,7 +24,7 @@ def test_a_gradient_as_a_stacked_mean_passes_too():
     assert check.merged_gradient(by_matrix)
 
 
-MISTAKES = [
+WRONG = [
     (check.merged_gradient, lambda g, c: sum(g) / len(g), "mean of the means"),
     (check.merged_gradient, lambda g, c: sum(g), "added the means up"),
     (check.merged_gradient, lambda g, c: sum(a * n for a, n in zip(g, c, strict=True)), "forgot to divide"),
@@ -50,8 +32,12 @@ MISTAKES = [
     (check.merged_gradient, lambda g, c: merged(g, c) * len(c), "N times too much"),
     (check.merged_gradient, lambda g, c: sum(a / n for a, n in zip(g, c, strict=True)), "divided by the counts"),
     (check.merged_gradient, lambda g, c: g[0], "one shard's gradient"),
-    (check.merged_gradient, lambda g, c: torch.cat(g), "the shape of each part"),
-    (check.merged_gradient, lambda g, c: merged(g, c) + 1, "returned"),
+    (check.merged_gradient, lambda g, c: torch.cat(g), "one behind the other"),
+    (
+        check.merged_gradient,
+        lambda g, c: torch.stack([a * n / sum(c) for a, n in zip(g, c, strict=True)]),
+        "not added up yet",
+    ),
     (check.ring_megabytes, lambda p, n: (n - 1) / n * 4 * p / 1e6, "second lap"),
     (check.ring_megabytes, lambda p, n: 2 * 4 * p / 1e6, "N - 1 rounds a lap, not N"),
     (check.ring_megabytes, lambda p, n: 2 * (n - 1) * 4 * p / 1e6, "a share of 1/N"),
@@ -79,11 +65,3 @@ MISTAKES = [
     (check.speed_up, lambda n, c, s, w, g: speed_up(n, c, s, w, g) / n, "efficiency"),
     (check.speed_up, lambda n, c, s, w, g: 1 / speed_up(n, c, s, w, g), "Upside down"),
 ]
-
-
-@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
-@pytest.mark.parametrize("seed", range(3))
-def test_a_usual_mistake_is_caught_and_named(checker, attempt, words, seed):
-    verdict = checker(attempt, seed)
-    assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message

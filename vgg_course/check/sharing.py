@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, attempt_on
+from vgg_course.check.judging import judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # --- numbers ---
 
@@ -144,72 +148,39 @@ def merged_gradient(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(gradients, counts)``: of the whole batch, from mean gradients of shards of ``counts`` images."""
     import torch
 
-    task = "gradient of the whole batch"
     generator = torch.Generator().manual_seed(seed)
-    cases, answers = [], []
-    for counts in ([2, 2], [3, 1], [4, 4, 3], [5], [7, 6, 1, 2]):
+
+    def drawn(counts: list[int]) -> dict[str, list]:
         gradients = [torch.randint(-9, 10, (3,), generator=generator) + torch.tensor([0.5, 0, 0]) for _ in counts]
-        copies = {"gradients": [gradient.clone() for gradient in gradients], "counts": list(counts)}
-        answer, verdict = attempt_on(attempt, copies, task)
-        if verdict is not None:
-            return verdict
-        try:
-            mine = torch.as_tensor(answer)
-            if mine.is_complex():
-                raise TypeError("complex numbers")
-            mine = mine.detach().double()
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            return Verdict(task, "wrong", f"it returned {type(answer).__name__}; a tensor is wanted.")
-        if mine.shape != gradients[0].shape:
-            message = f"on ({_words(gradients, counts)}) it returned the shape {tuple(mine.shape)}, not (3,)."
-            return Verdict(task, "wrong", f"{message} The gradient of the whole has the shape of each part.")
-        cases.append((gradients, counts))
-        answers.append(mine)
+        return {"gradients": gradients, "counts": counts}
 
-    def explained(rule: Callable) -> list[bool]:
-        return [torch.allclose(mine, rule(*case), 1e-4, 1e-4) for mine, case in zip(answers, cases, strict=True)]
+    def total(gradients: Sequence[Tensor], counts: Sequence[int]) -> Tensor:
+        return sum(count * gradient for gradient, count in zip(gradients, counts, strict=True))
 
-    if all(right := explained(_merged)):
-        return Verdict(task, "passed", "right for equal shards, unequal ones, and one alone.")
-    place = right.index(False)
-    message = f"on ({_words(*cases[place])}) it returned {_few(answers[place])}, not {_few(_merged(*cases[place]))}."
-    for words, mistaken in MERGING_MISTAKES.items():
-        if all(explained(mistaken)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    def merged(gradients: Sequence[Tensor], counts: Sequence[int]) -> Tensor:
+        return total(gradients, counts) / sum(counts)
 
-
-def _merged(gradients: Sequence, counts: Sequence[int]):
-    return sum(count * gradient.double() for gradient, count in zip(gradients, counts, strict=True)) / sum(counts)
-
-
-def _sum(gradients: Sequence, counts: Sequence[int]):
-    return sum(gradient.double() for gradient in gradients)
-
-
-MERGING_MISTAKES: dict[str, Callable] = {
-    "That is the mean of the means: it counts an image of a small shard for more than one of a large shard. Weight each "
-    "mean by its share of the images.": lambda gradients, counts: _sum(gradients, counts) / len(counts),
-    "You added the means up. The gradient of a mean over all images is a mean, not a sum.": _sum,
-    "You weighted by the counts and forgot to divide by the number of all images.": lambda gradients, counts: (
-        _merged(gradients, counts) * sum(counts)
-    ),
-    "Divide once: the shares count / total add up to 1 already, so the number of shards has no place here.": (
-        lambda gradients, counts: _merged(gradients, counts) / len(counts)
-    ),
-    "That is N times too much. (The factor N belongs to frameworks that will divide by N afterwards.)": (
-        lambda gradients, counts: _merged(gradients, counts) * len(counts)
-    ),
-    "You divided by the counts: a mean over more images weighs more, not less.": lambda gradients, counts: sum(
-        gradient.double() / count for gradient, count in zip(gradients, counts, strict=True)
-    ),
-    "That is one shard's gradient. All of them are wanted.": lambda gradients, counts: gradients[0].double(),
-}
-
-
-def _words(gradients: Sequence, counts: Sequence[int]) -> str:
-    return f"gradients=[{', '.join(map(_few, gradients))}], counts={list(counts)}"
-
-
-def _few(values) -> str:
-    return "(" + ", ".join(f"{value:g}" for value in values.flatten().tolist()) + ")"
+    mistakes = {
+        "That is the mean of the means: it counts an image of a small shard for more than one of a large shard. Weight each "
+        "mean by its share of the images.": lambda g, c: sum(g) / len(c),
+        "You added the means up. The gradient of a mean over all images is a mean, not a sum.": lambda g, c: sum(g),
+        "You weighted by the counts and forgot to divide by the number of all images.": total,
+        "Divide once: the shares count / total add up to 1 already, so the number of shards has no place here.": (
+            lambda g, c: merged(g, c) / len(c)
+        ),
+        "That is N times too much. (The factor N belongs to frameworks that will divide by N afterwards.)": (
+            lambda g, c: merged(g, c) * len(c)
+        ),
+        "You divided by the counts: a mean over more images weighs more, not less.": (
+            lambda g, c: sum(gradient / count for gradient, count in zip(g, c, strict=True))
+        ),
+        "That is one shard's gradient. All of them are wanted.": lambda g, c: g[0],
+        "You put the gradients one behind the other. The gradient of the whole has the shape of each part: add them up.": (
+            lambda g, c: torch.cat(g)
+        ),
+        "The weighted gradients are not added up yet: one row for each shard is left.": (
+            lambda g, c: torch.stack([gradient * count / sum(c) for gradient, count in zip(g, c, strict=True)])
+        ),
+    }
+    counts = ([2, 2], [3, 1], [4, 4, 3], [5], [7, 6, 1, 2], torch.randint(1, 9, (4,), generator=generator).tolist())
+    return judge_tensors("gradient of the whole batch", attempt, merged, list(map(drawn, counts)), mistakes)
