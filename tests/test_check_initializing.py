@@ -1,6 +1,5 @@
 """The checkers of the chapter on first weights have teeth."""
 
-import re
 from math import sqrt
 
 import pytest
@@ -24,21 +23,6 @@ def copied(shallow, deep):
     return names(shallow, Conv)[:4] + names(shallow, Linear)[-3:]
 
 
-SOLUTIONS = {
-    check.gain: lambda deviation, fan_in: deviation * sqrt(fan_in / 2),
-    check.keeping_deviation: lambda fan_in: sqrt(2 / fan_in),
-    check.he_normal: he,
-    check.copied_layers: copied,
-}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("seed", range(5))
-def test_the_solution_passes(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
-
-
 @pytest.mark.parametrize(
     ("checker", "attempt"),
     [
@@ -58,27 +42,7 @@ def test_another_way_to_the_same_answer_passes(checker, attempt):
     assert verdict, verdict
 
 
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda *a: "many", "returned 'many'|as it was"),
-        (lambda *a: float("nan"), "returned nan|as it was"),
-        (lambda *a: [1, 2], "a number is wanted|as it was|holds a int"),
-        (lambda *a: torch.zeros(3), "a number is wanted|returned a new tensor|holds a Tensor"),
-        (lambda *a: torch.zeros(()), r"returned 0|returned a new tensor|a list of names"),
-        (lambda *a: True, "a number is wanted|as it was|a list of names"),
-        (lambda *a: 10**400, "returned|raised|as it was"),
-        (lambda *a: {}, "a number is wanted|as it was|missing"),
-    ],
-)
-def test_what_is_no_answer_is_wrong_and_never_crashes(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message
-
-
-MISTAKES = [
+WRONG = [
     (check.gain, lambda d, n: d * d * n / 2, "gain of the mean square"),
     (check.gain, lambda d, n: d * sqrt(n), "leave the ReLU out"),
     (check.gain, lambda d, n: d * sqrt(n) / 2, "belongs under the root"),
@@ -86,14 +50,12 @@ MISTAKES = [
     (check.gain, lambda d, n: sqrt(d * n / 2), "for a variance"),
     (check.gain, lambda d, n: d * n / 2, "their squares do"),
     (check.gain, lambda d, n: d * d * sqrt(n / 2), "to the first power"),
-    (check.gain, lambda d, n: 0.2, r"on \(deviation=0.01, fan_in=4608\) it returned 0.2, not 0.48"),
     (check.keeping_deviation, lambda n: 2 / n, "That is the variance"),
     (check.keeping_deviation, lambda n: sqrt(1 / n), "without a ReLU"),
     (check.keeping_deviation, lambda n: sqrt(0.5 / n), "half of what it was"),
     (check.keeping_deviation, lambda n: sqrt(n / 2), "for a deviation of 1"),
     (check.keeping_deviation, lambda n: sqrt(1 / (3 * n)), "torch's own layers"),
     (check.keeping_deviation, lambda n: 2 / sqrt(n), "under the root"),
-    (check.keeping_deviation, lambda n: 0.01, r"on \(fan_in=2\) it returned 0.01, not 1"),
     (check.he_normal, lambda w: w.normal_(0, 2 / w[0].numel()), "used as a standard deviation"),
     (check.he_normal, lambda w: w.normal_(0, sqrt(2 / w.shape[1])), "nine values of each"),
     (check.he_normal, lambda w: w.normal_(0, sqrt(2 / w[:, 0].numel())), "That is fan_out"),
@@ -108,13 +70,12 @@ MISTAKES = [
     (check.he_normal, lambda w: w.normal_(0, 0.01), "0.01, whatever the layer"),
     (check.he_normal, lambda w: w.normal_(0, sqrt(2 / w.numel())), "number of weights"),
     (check.he_normal, lambda w: torch.randn_like(w) * sqrt(2 / w[0].numel()), "returned a new tensor"),
-    (check.he_normal, lambda w: w.normal_(0, 0.5 / sqrt(w[0].numel())), "the deviation is"),
-    (check.he_normal, lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"), "uniform"),
+    (check.he_normal, lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"), "are uniform"),
     (check.he_normal, lambda w: w.zero_(), "all weights are equal"),
     (check.he_normal, lambda w: w.fill_(sqrt(2 / w[0].numel())), "all weights are equal"),
     (check.he_normal, lambda w: w.fill_(float("nan")), "not finite"),
-    (check.he_normal, lambda w: w.normal_(sqrt(2 / w[0].numel()), 0.01), "the mean is"),
-    (check.he_normal, lambda w: w.add_(torch.randn_like(w) * sqrt(2 / w[0].numel())), "the mean is"),
+    (check.he_normal, lambda w: w.normal_(sqrt(2 / w[0].numel()), 0.01), "mean is not 0"),
+    (check.he_normal, lambda w: w.add_(torch.randn_like(w) * sqrt(2 / w[0].numel())), "mean is not 0"),
     (check.he_normal, lambda w: w.resize_(3, 3).normal_(), r"its shape is now \(3, 3\)"),
     (check.copied_layers, lambda a, b: names(b, Conv)[:4] + names(b, Linear), "by place"),
     (check.copied_layers, lambda a, b: names(a, (Conv, Linear)), "all layers that both nets have"),
@@ -123,25 +84,7 @@ MISTAKES = [
     (check.copied_layers, lambda a, b: names(a, Conv)[:4] + names(a, Linear)[:2], "logits' layer is copied"),
     (check.copied_layers, lambda a, b: [x.name for x in a][:4] + names(a, Linear), "A pool has no weights"),
     (check.copied_layers, lambda a, b: [n for n in names(b, Conv) if n not in names(a, Conv)], "new in the deep net"),
-    (check.copied_layers, lambda a, b: names(a, Conv)[:3] + names(a, Linear), "conv3_2 missing"),
-    (check.copied_layers, lambda a, b: [*copied(a, b), "conv5_1"], "conv5_1 too many"),
-    (check.copied_layers, lambda a, b: [*copied(a, b), "conv7_1"], "neither net has a layer 'conv7_1'"),
-    (check.copied_layers, lambda a, b: [layer for layer in a][:4], "holds a Layer"),  # noqa: C416  as a student would
-    (check.copied_layers, lambda a, b: "conv1_1", "a list of names is wanted"),
-    (
-        check.copied_layers,
-        lambda a, b: ["conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc6", "fc7", "fc8"],
-        "from B into E",
-    ),
 ]
-
-
-@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
-@pytest.mark.parametrize("seed", range(3))
-def test_a_usual_mistake_is_caught_and_named(checker, attempt, words, seed):
-    verdict = checker(attempt, seed)
-    assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message
 
 
 def test_no_two_mistakes_of_a_weight_look_alike():

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from math import sqrt
+from math import prod, sqrt
+from typing import TYPE_CHECKING
 
 from vgg_course import paper
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, ask, attempt_on, not_attempted
+from vgg_course.check.judging import Kind, how_far, judge, judge_numbers, judge_sets
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # --- numbers ---
 
@@ -75,9 +80,7 @@ CLOSE = 0.02  # 130,000 numbers or more: their deviation is within 0.2 % of the 
 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:
-    window = 1
-    for side in shape[2:]:
-        window *= side
+    window = prod(shape[2:])
     return shape[1] * window, shape[0] * window
 
 
@@ -110,6 +113,26 @@ WEIGHT_MISTAKES: dict[str, Callable[[Sequence[int]], float]] = {
 }
 
 
+STALE = 7.0  # what a weight holds before it is filled
+FILLING_MISTAKES: dict[str, Callable[[Tensor, object], bool]] = {
+    "it returned a new tensor, and the layer keeps its old weights. Fill the one that you are given: "
+    "weight.normal_(mean, deviation).": lambda weight, answer: (
+        bool((weight == STALE).all()) and hasattr(answer, "shape")
+    ),
+    "the weight is as it was. Change it in place: a method that ends in _ does, and so does weight[...] = ...": (
+        lambda weight, answer: bool((weight == STALE).all())
+    ),
+    "it holds values that are not finite.": lambda weight, answer: not weight.isfinite().all(),
+    "all weights are equal, so all channels compute the same and get the same gradient, forever.": (
+        lambda weight, answer: bool(weight.std() == 0)
+    ),
+    "its mean is not 0.": lambda weight, answer: bool(weight.mean().abs() > 0.05 * weight.std()),
+    "its numbers are uniform: none is beyond 2.5 deviations. Draw them with normal_.": lambda weight, answer: bool(
+        weight.abs().max() < 2.5 * weight.std()
+    ),
+}
+
+
 def he_normal(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(weight)``: fills a weight in place with normal numbers of variance ``2 / fan_in``.
 
@@ -118,64 +141,42 @@ def he_normal(attempt: Callable, seed: int = 0) -> Verdict:
     """
     import torch
 
-    task, stale = "He's normal initialization", 7.0
-    if not callable(attempt):
-        return Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
-    found: list[float] = []
+    draw = random.Random(seed)
+    shapes = [*SHAPES, (draw.randrange(100, 200), draw.randrange(210, 300), 3, 3)]
+
+    def filled(shape: tuple[int, ...]) -> float | str:
+        """The deviation of a weight that the attempt filled, or what else is wrong with it."""
+        weight = torch.full(shape, STALE)
+        answer = attempt(weight)
+        if tuple(weight.shape) != shape:
+            return f"its shape is now {tuple(weight.shape)}."
+        flaws = (words for words, found in FILLING_MISTAKES.items() if found(weight, answer))
+        return next(flaws, weight.std().item())
+
+    def apart(mine: float | str, right: float) -> str:
+        if isinstance(mine, str):
+            return mine
+        return f"the deviation is {mine:.4g}, not {right:.4g}. {how_far(mine, right)}".rstrip()
+
+    kind = Kind(
+        "a weight that is filled",
+        lambda found: found,
+        lambda mine, right: not isinstance(mine, str) and abs(mine / right - 1) < CLOSE,
+        lambda mine, right: 0.0,
+        apart,
+    )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        for shape in SHAPES:
-            weight = torch.full(shape, stale)
-            case = f"on a weight of shape {shape}"
-            try:
-                answer = ask(attempt, weight)
-            except NotImplementedError:
-                return not_attempted(task)
-            except Exception as error:  # whatever a student's code raises becomes part of the verdict
-                return Verdict(task, "wrong", f"{case} it raised {type(error).__name__}: {error}")
-            if weight.shape != torch.Size(shape):
-                return Verdict(task, "wrong", f"{case}: its shape is now {tuple(weight.shape)}.")
-            if message := _odd(weight, answer, stale):
-                return Verdict(task, "wrong", f"{case}: {message}")
-            found.append(weight.std().item())
-            if weight.abs().max() < 2.5 * weight.std():
-                message = "the deviation may be right, but the numbers are uniform: none is beyond 2.5 deviations."
-                return Verdict(task, "wrong", f"{case}: {message} Draw them with normal_.")
-    wanted = [sqrt(2 / _fans(shape)[0]) for shape in SHAPES]
-    if _close(found, wanted):
-        return Verdict(task, "passed", f"in place, normal, with the right deviation on all {len(SHAPES)} shapes.")
-    place = next(i for i, (mine, right) in enumerate(zip(found, wanted, strict=True)) if not _close([mine], [right]))
-    message = f"on a weight of shape {SHAPES[place]} the deviation is {found[place]:.4g}, not {wanted[place]:.4g}."
-    for words, mistaken in WEIGHT_MISTAKES.items():
-        if _close(found, [mistaken(shape) for shape in SHAPES]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _odd(weight, answer: object, stale: float) -> str:
-    """What is wrong with a weight that was filled, before its deviation is looked at; empty if nothing."""
-    import torch
-
-    if (weight == stale).all():
-        if isinstance(answer, torch.Tensor):
-            return (
-                "it returned a new tensor, and the layer keeps its old weights. Fill the one that you are given: "
-                "weight.normal_(mean, deviation)."
-            )
-        return (
-            "the weight is as it was. Change it in place: a method that ends in _ does, and so does weight[...] = ..."
+        verdict = judge(
+            "He's normal initialization",
+            filled if callable(attempt) else attempt,
+            lambda shape: sqrt(2 / _fans(shape)[0]),
+            {f"a weight of shape {shape}": {"shape": shape} for shape in shapes},
+            WEIGHT_MISTAKES,
+            kind,
         )
-    if not torch.isfinite(weight).all():
-        return "it holds values that are not finite."
-    if weight.std() == 0:
-        return "all weights are equal, so all channels compute the same and get the same gradient, forever."
-    if abs(weight.mean()) > 0.05 * weight.std():
-        return f"the mean is {weight.mean():.3g}, not 0."
-    return ""
-
-
-def _close(found: Sequence[float], wanted: Sequence[float]) -> bool:
-    return all(abs(mine / right - 1) < CLOSE for mine, right in zip(found, wanted, strict=True))
+    praise = f"in place, normal, with the right deviation on all {len(shapes)} shapes."
+    return replace(verdict, message=praise) if verdict else verdict
 
 
 # --- the paper's remedy ---
@@ -217,42 +218,39 @@ COPY_MISTAKES: dict[str, Callable[[Configuration, Configuration], set[str]]] = {
 }
 
 
+def _invented(draw: random.Random) -> tuple[Configuration, Configuration]:
+    """A shallow net and a deeper one, of four blocks each."""
+    shallow = [draw.randint(1, 2) for _ in range(4)]
+    deep = [convolutions + draw.randint(0, 2) for convolutions in shallow]
+    deep[0] = shallow[0] + 1
+
+    def built(blocks: Sequence[int], name: str) -> Configuration:
+        words = [f"conv3-{8 * place} " * count + "maxpool" for place, count in enumerate(blocks, 1)]
+        return Configuration.parse(" ".join([*words, "FC-20 FC-10 FC-3"]), name, input_size=32)
+
+    return built(shallow, "shallow"), built(deep, "deep")
+
+
 def copied_layers(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(shallow, deep)``: the names of the layers that the paper would copy from one into the other.
 
     Both are configurations. Any collection of names will do, in any order.
     """
-    del seed  # there is nothing to draw: the paper has few nets
-    task = "layers to copy"
-    if not callable(attempt):
-        return Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
-    for a, b in (("A", "D"), ("A", "B"), ("A", "E"), ("B", "E")):
-        shallow, deep = CONFIGURATIONS[a], CONFIGURATIONS[b]
-        by_letter = lambda a, b: attempt(CONFIGURATIONS[a], CONFIGURATIONS[b])  # noqa: E731  shown by letter, if it fails
-        answer, verdict = attempt_on(by_letter, {"shallow": a, "deep": b}, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        case = f"from {a} into {b}"
-        try:
-            if isinstance(answer, str):
-                raise TypeError
-            answer = list(answer)
-        except Exception:  # no collection, or one that breaks
-            return Verdict(task, "wrong", f"{case} it returned {answer!r}; a list of names is wanted.")
-        if odd := [name for name in answer if not isinstance(name, str)]:
-            message = f"{case} the list holds a {type(odd[0]).__name__}; names are wanted, such as 'conv1_1'."
-            return Verdict(task, "wrong", message)
-        mine, right = set(answer), _copied(shallow)
-        if mine == right:
-            continue
-        if unknown := sorted(mine - {layer.name for layer in (*shallow, *deep)}):
-            return Verdict(task, "wrong", f"{case}: neither net has a layer {unknown[0]!r}.")
-        for words, mistaken in COPY_MISTAKES.items():
-            if mine == mistaken(shallow, deep):
-                return Verdict(task, "wrong", f"{case}: {words}")
-        lacks, extra = sorted(right - mine), sorted(mine - right)
-        parts = [f"{', '.join(lacks)} missing" if lacks else "", f"{', '.join(extra)} too many" if extra else ""]
-        return Verdict(task, "wrong", f"{case}: {' and '.join(filter(None, parts))}.")
-    return Verdict(
-        task, "passed", "right for A into B, D and E, and for B into E: four convolutions and three FC each."
+    cases = {
+        f"{a} into {b}": {"shallow": CONFIGURATIONS[a], "deep": CONFIGURATIONS[b]}
+        for a, b in (("A", "D"), ("A", "B"), ("A", "E"), ("B", "E"))
+    }
+    shallow, deep = _invented(random.Random(seed))
+    cases[f"a net of {len(_named(shallow, Conv))} convolutions into one of {len(_named(deep, Conv))}"] = {
+        "shallow": shallow,
+        "deep": deep,
+    }
+    return judge_sets(
+        "layers to copy",
+        attempt,
+        lambda shallow, deep: _copied(shallow),
+        cases,
+        COPY_MISTAKES,
+        "a list of names, such as 'conv1_1',",
+        lambda name: isinstance(name, str),
     )
