@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from vgg_course.check.judging import judge_tensors
-from vgg_course.check.verdict import Verdict, attempt_on, shown
+from vgg_course.check.judging import Kind, judge, judge_tensors
+from vgg_course.check.verdict import Verdict, ask, shown
 from vgg_course.configuration import Configuration
 
+# --- from modules ---
+
+SIDE = 16  # of the images that a student's module is tried on
 PROPERTIES = {
     "convolution": ("in_channels", "out_channels", "kernel", "stride", "padding", "dilation", "groups", "bias"),
     "max-pool": ("kernel", "stride", "padding", "ceil_mode"),
     "ReLU": (),
 }
+RELU = ("ReLU",)
+AGAIN = ("the same convolution once more",)
+
+Layers = tuple[tuple, ...]  # a layer is its kind and its PROPERTIES
 
 
-def _wanted(in_channels: int, words: str, size: int) -> list[tuple]:
-    """What the layers of a stack should be, as short tuples that a student's modules can be compared with."""
+@dataclass(frozen=True)
+class _Stack:
+    """What a module is made of; two are equal if their layers are."""
+
+    layers: Layers
+    module: object = field(default=None, compare=False)
+
+
+def _wanted(words: str, in_channels: int = 3) -> Layers:
+    """What the layers of a stack should be."""
     wanted: list[tuple] = []
-    for layer in Configuration.parse(words, input_size=size, in_channels=in_channels):
+    for layer in Configuration.parse(words, input_size=SIDE, in_channels=in_channels):
         spec = layer.spec
         if layer.name.startswith("conv"):
             shape = (layer.input_shape[0], spec.channels, spec.kernel, spec.stride, spec.padding)
-            wanted += [("convolution", *shape, 1, 1, True), ("ReLU",)]
+            wanted += [("convolution", *shape, 1, 1, True), RELU]
         else:
             wanted.append(("max-pool", spec.kernel, spec.stride, spec.padding, False))
-    return wanted
+    return tuple(wanted)
 
 
 def _described(module) -> tuple:
@@ -41,100 +58,212 @@ def _described(module) -> tuple:
         shape = (module.in_channels, module.out_channels, side(module.kernel_size), side(module.stride), padding)
         return ("convolution", *shape, side(module.dilation), module.groups, module.bias is not None)
     if isinstance(module, nn.ReLU):
-        return ("ReLU",)
+        return RELU
     if isinstance(module, nn.MaxPool2d):
         return ("max-pool", side(module.kernel_size), side(module.stride), side(module.padding), module.ceil_mode)
     return (type(module).__name__,)
 
 
-def _leaves(module) -> list:
-    return [leaf for leaf in module.modules() if not list(leaf.children())]
-
-
-def _compare(task: str, attempt: Callable, cases: list[tuple[dict, int, str, int]]) -> Verdict:
-    """Judge a function that returns modules. A case: arguments, input channels, the target in words, the size."""
-    import torch
+def _read(answer: object) -> _Stack | None:
     from torch import nn
 
-    for arguments, in_channels, words, size in cases:
-        module, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        case = f"on ({shown(arguments)})"
-        if isinstance(module, list | tuple) and all(isinstance(m, nn.Module) for m in module):
-            return Verdict(task, "wrong", f"{case} it returned a plain list. Wrap it: nn.Sequential(*layers).")
-        if not isinstance(module, nn.Module):
-            return Verdict(task, "wrong", f"{case} it returned {type(module).__name__}, not an nn.Sequential.")
-        wanted, got = _wanted(in_channels, words, size), [_described(leaf) for leaf in _leaves(module)]
-        if message := _difference(wanted, got):
-            return Verdict(task, "wrong", f"{case}: {message}")
-        images = torch.zeros(2, in_channels, size, size)
-        try:
-            shape = tuple(module(images).shape)
-        except Exception as error:  # the student's module may do anything
-            return Verdict(task, "wrong", f"{case}: its forward pass raised {type(error).__name__}: {error}")
-        target = (2, *Configuration.parse(words, input_size=size, in_channels=in_channels).layers[-1].output_shape)
-        if shape != target:
-            return Verdict(task, "wrong", f"{case}: {tuple(images.shape)} became {shape}, not {target}.")
-    return Verdict(task, "passed", f"right on all {len(cases)} cases: kinds, channels, kernels, paddings and shapes.")
+    if isinstance(answer, _Stack):
+        return answer
+    if not isinstance(answer, nn.Module):
+        return None
+    layers, seen = [], set()
+    try:
+        for _, module in answer.named_modules(remove_duplicate=False):
+            if not list(module.children()):
+                layers.append(AGAIN if isinstance(module, nn.Conv2d) and module in seen else _described(module))
+                seen.add(module)
+    except Exception:  # a module may be anything, one that never called super().__init__() too
+        return None
+    return _Stack(tuple(layers), answer)
 
 
-def _difference(wanted: list[tuple], got: list[tuple]) -> str:
-    """The first difference between two stacks, with the likely reason; empty if there is none."""
-    kinds, got_kinds = [w[0] for w in wanted], [g[0] for g in got]
+def _apart(mine: _Stack, right: _Stack) -> str:
+    """The first difference between two stacks."""
+    kinds, found = ([layer[0] for layer in stack.layers] for stack in (right, mine))
     for kind in ("convolution", "max-pool", "ReLU"):
-        n, m = kinds.count(kind), got_kinds.count(kind)
+        n, m = kinds.count(kind), found.count(kind)
         if n != m:
-            hints = {
-                "ReLU": "Every convolution is followed by one (section 2.1 of the paper).",
-                "max-pool": "A block ends with exactly one; pools stand between blocks, not behind every convolution.",
-                "convolution": "Is the loop run once for each?",
-            }
-            return f"it has {m} of the layer {kind!r}, not {n}. {hints[kind]}"
-    for place, (right, mine) in enumerate(zip(wanted, got, strict=False)):
-        if right[0] != mine[0]:
-            return (
-                f"module {place} is {mine[0]!r}; {right[0]!r} belongs there. The order is convolution, ReLU, ..., pool."
-            )
-        for name, a, b in zip(PROPERTIES[right[0]], right[1:], mine[1:], strict=True):
+            return f"it has {m} of the layer {kind!r}, not {n}."
+    for place, (wanted, layer) in enumerate(zip(right.layers, mine.layers, strict=False)):
+        if wanted[0] != layer[0]:
+            return f"module {place} is {layer[0]!r}; {wanted[0]!r} belongs there."
+        for name, a, b in zip(PROPERTIES[wanted[0]], wanted[1:], layer[1:], strict=True):
             if a != b:
-                hint = {
-                    "padding": "A kernel of k keeps the size with padding (k - 1) // 2: 1 for 3x3, but 0 for 1x1.",
-                    "in_channels": "A convolution takes in what the one before it put out.",
-                    "bias": "Every convolution of the paper has a bias; it is torch's default, too.",
-                }.get(name, "")
-                return f"module {place} ({right[0]}) has {name} {b}, not {a}. {hint}".strip()
-    if len(got) > len(wanted):
-        return f"it has {len(got)} modules, not {len(wanted)}: {got[len(wanted)][0]!r} is too many."
-    return ""
+                return f"module {place} ({wanted[0]}) has {name} {b}, not {a}."
+    return f"it has {len(found)} modules, not {len(kinds)}: {found[len(kinds)]!r} is too many."
 
 
-def conv_block(attempt: Callable) -> Verdict:
+def _does_not_run(mine: _Stack) -> str:
+    """Modules may be the right ones and not be run one behind the other."""
+    import torch
+
+    convolutions = [layer for layer in mine.layers if layer[0] == "convolution"]
+    pools = len([layer for layer in mine.layers if layer[0] == "max-pool"])
+    images = torch.zeros(2, convolutions[0][1], SIDE, SIDE)
+    target = (2, convolutions[-1][2], SIDE >> pools, SIDE >> pools)
+    try:
+        shape = tuple(ask(mine.module, images).shape)
+    except Exception as error:  # the student's module may do anything
+        return f"the layers are right, but the forward pass raised {type(error).__name__}: {error}"
+    return "" if shape == target else f"the layers are right, but {tuple(images.shape)} became {shape}, not {target}."
+
+
+STACKS = Kind(
+    "an nn.Sequential is wanted; a plain list becomes one by nn.Sequential(*layers)",
+    _read,
+    lambda mine, right: mine == right,
+    lambda mine, right: 0.0,
+    _apart,
+    flaw=_does_not_run,
+)
+
+
+def _judge_stacks(
+    task: str,
+    attempt: Callable,
+    right: Callable[..., Layers],
+    cases: Iterable[Mapping[str, object]],
+    mistakes: Mapping[str, Callable[[Layers], Iterable[tuple]]],
+) -> Verdict:
+    """Judge a function that returns a module. A mistake is what it makes of the right layers."""
+
+    def made_by(mistake: Callable) -> Callable:
+        return lambda *arguments: _Stack(tuple(mistake(right(*arguments))))
+
+    named = {words: made_by(mistake) for words, mistake in (LAYER_MISTAKES | mistakes).items()}
+    return judge(task, attempt, made_by(tuple), cases, named, STACKS)
+
+
+def _each(kind: str, change: Callable[[tuple], Iterable[tuple]]) -> Callable:
+    """Every layer of that kind is replaced by others."""
+    return lambda layers: [new for layer in layers for new in (change(layer) if layer[0] == kind else [layer])]
+
+
+def _all(kind: str, **properties: object) -> Callable:
+    """Every layer of that kind has these properties instead of its own."""
+
+    def changed(layer: tuple) -> list[tuple]:
+        values = zip(PROPERTIES[kind], layer[1:], strict=True)
+        return [(kind, *(properties.get(name, value) for name, value in values))]
+
+    return _each(kind, changed)
+
+
+LAYER_MISTAKES: dict[str, Callable[[Layers], Iterable[tuple]]] = {
+    "There is no ReLU. Every convolution is followed by one (section 2.1 of the paper).": _each("ReLU", lambda _: []),
+    "The ReLU comes before each convolution; it belongs behind it.": lambda layers: _each(
+        "convolution", lambda layer: [RELU, layer]
+    )(_each("ReLU", lambda _: [])(layers)),
+    "The padding is missing: without it, a 3x3 convolution takes a frame of one pixel away.": _all(
+        "convolution", padding=0
+    ),
+    "The biases are missing. Every convolution of the paper has one; it is torch's default, too.": _all(
+        "convolution", bias=False
+    ),
+    "You added batch normalization. VGG is older than that; only convolution, ReLU and pool are asked for.": _each(
+        "convolution", lambda layer: [layer, ("BatchNorm2d",)]
+    ),
+    "There is no pool: a block ends by halving the grid.": _each("max-pool", lambda _: []),
+    "There is a pool behind every convolution; a block has one, at its end.": lambda layers: [
+        new
+        for layer in layers[:-1]
+        if layer[0] != "max-pool"
+        for new in ([RELU, layers[-1]] if layer == RELU else [layer])
+    ],
+    "The pool takes the mean; VGG takes the largest.": _each("max-pool", lambda _: [("AvgPool2d",)]),
+    "The pool moves one pixel at a time; its stride is 2.": _all("max-pool", stride=1),
+    "Your pools overlap, 3x3 with stride 2, as AlexNet's do. VGG's are 2x2 with stride 2.": _all("max-pool", kernel=3),
+}
+"""What people build instead of the right layers, in a block or in a whole stack."""
+
+
+def conv_block(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(in_channels, out_channels, convolutions)``: one VGG block as an ``nn.Sequential``."""
-    cases = []
-    for in_channels, out_channels, convolutions in ((3, 8, 1), (3, 64, 2), (16, 24, 4)):
-        arguments = {"in_channels": in_channels, "out_channels": out_channels, "convolutions": convolutions}
-        words = " ".join([f"conv3-{out_channels}"] * convolutions + ["maxpool"])
-        cases.append((arguments, in_channels, words, 8))
-    return _compare("one VGG block", attempt, cases)
+    draw = random.Random(seed)
+    cases = [(3, 8, 1), (3, 64, 2), *((draw.randint(4, 20), draw.randint(21, 40), n) for n in (4, 3))]
+
+    def right(in_channels: int, out_channels: int, convolutions: int) -> Layers:
+        return _wanted(" ".join([f"conv3-{out_channels}"] * convolutions + ["maxpool"]), in_channels)
+
+    return _judge_stacks(
+        "one VGG block",
+        attempt,
+        right,
+        [dict(zip(("in_channels", "out_channels", "convolutions"), case, strict=True)) for case in cases],
+        {
+            "Every convolution of yours takes in in_channels. Behind the first, it takes in what the one before it put "
+            "out.": lambda layers: _all("convolution", in_channels=layers[0][1])(layers),
+            "The channels grow at the last convolution only; the first one makes out_channels of them.": lambda layers: [
+                *_all("convolution", in_channels=layers[0][1], out_channels=layers[0][1])(layers[:-3]),
+                *_all("convolution", in_channels=layers[0][1])(layers[-3:]),
+            ],
+            "You build one convolution, whatever is asked: repeat convolution and ReLU in a loop.": lambda layers: [
+                *layers[:2],
+                layers[-1],
+            ],
+            "You build two convolutions, whatever is asked: repeat convolution and ReLU in a loop.": lambda layers: [
+                *layers[:2],
+                *_all("convolution", in_channels=layers[0][2])(layers[:2]),
+                layers[-1],
+            ],
+            "One convolution is missing: range(1, convolutions) ends one too early.": lambda layers: [
+                *layers[:-3],
+                layers[-1],
+            ],
+            "One convolution stands there again and again and shares its weights: make a new one in every pass of the "
+            "loop.": lambda layers: [*layers[:2], *[AGAIN, RELU] * (len(layers) // 2 - 1), layers[-1]],
+            "There is a ReLU behind the last convolution only; every convolution is followed by one.": lambda layers: [
+                *_each("ReLU", lambda _: [])(layers[:-2]),
+                *layers[-2:],
+            ],
+        },
+    )
 
 
-def feature_layers(attempt: Callable) -> Verdict:
+def feature_layers(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(words)``: the convolutional part from words such as conv3-64, conv1-256 and maxpool."""
-    words = ("conv3-4 maxpool", "conv3-8 conv3-8 maxpool conv3-16 maxpool", "conv3-6 conv1-9 maxpool conv1-5 maxpool")
-    return _compare("layers from words", attempt, [({"words": text}, 3, text, 16) for text in words])
+    draw = random.Random(seed)
+    texts = ["conv3-4 maxpool", "conv3-6 conv1-9 maxpool conv1-5 maxpool"]
+    for blocks in (2, 3):
+        words = [f"conv{draw.choice((1, 3))}-{draw.randint(4, 20)}" for _ in range(2 * blocks)]
+        texts.append(" ".join(f"{one} {other} maxpool" for one, other in zip(words[::2], words[1::2], strict=True)))
+
+    def without_relu_behind_1x1(layers: Layers) -> list[tuple]:
+        before = [None, *layers]
+        return [b for a, b in zip(before, layers, strict=False) if not (b == RELU and a[3] == 1)]
+
+    return _judge_stacks(
+        "layers from words",
+        attempt,
+        _wanted,
+        [{"words": text} for text in texts],
+        {
+            "You pad every convolution by 1. A kernel of k keeps the size with padding (k - 1) // 2: 1 for 3x3, but 0 for "
+            "1x1.": _all("convolution", padding=1),
+            "Every kernel of yours is 3x3. The number behind conv says how large it is: conv1-256 is 1x1.": _all(
+                "convolution", kernel=3, padding=1
+            ),
+            "Every convolution of yours takes in three channels. Behind the first, it takes in what the one before it put "
+            "out.": _all("convolution", in_channels=3),
+            "There is a ReLU behind every word. A pool needs none: nothing negative comes out of it.": _each(
+                "max-pool", lambda layer: [layer, RELU]
+            ),
+            "A 1x1 convolution is followed by a ReLU, too.": without_relu_behind_1x1,
+            "There is one pool, at the end. Every maxpool among the words is a layer.": lambda layers: [
+                *_each("max-pool", lambda _: [])(layers),
+                layers[-1],
+            ],
+            "Only the first word became a layer: is the return inside the loop?": lambda layers: layers[:2],
+        },
+    )
 
 
 # --- from functions only ---
-
-
-class _Parameters(dict):
-    """A dictionary of tensors that shows itself by a few names and shapes, so that a verdict stays short."""
-
-    def __repr__(self) -> str:
-        shown = [f"{name}: <{'x'.join(map(str, tensor.shape))} numbers>" for name, tensor in list(self.items())[:2]]
-        rest = f", ... {len(self)} tensors" if len(self) > 2 else ""
-        return "{" + ", ".join(shown) + rest + "}"
 
 
 def block_forward(attempt: Callable, seed: int = 0) -> Verdict:
@@ -219,26 +348,17 @@ def block_forward(attempt: Callable, seed: int = 0) -> Verdict:
     def numbers(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    cases = []
+    cases = {}
     for block, convolutions, size in ((1, 1, 4), (2, 2, 8), (4, 3, 16), (3, 4, 18)):
         stored = [f"conv{b}_{n}" for b in (4, 3, 2, 1) for n in (2, 3, 4, 1) if b != block or n <= convolutions]
         names = stored if cases else ["conv1_1"]  # the smallest case has one block and nothing else
-        parameters = _Parameters()
+        parameters = {}
         for name in names:
             parameters |= {f"{name}.weight": numbers(4, 4, 3, 3) / 3, f"{name}.bias": numbers(4)}
-        x = numbers(2, 4, size, size)
-        cases.append({"parameters": parameters, "block": block, "convolutions": convolutions, "x": x})
-
-    def on_copies(parameters, *rest):  # an attempt that pops from the dictionary spoils its own copy only
-        return attempt({name: tensor.clone() for name, tensor in parameters.items()}, *rest)
-
-    return judge_tensors(
-        "a block from a dictionary",
-        on_copies if callable(attempt) else attempt,
-        block_with(right_step),
-        cases,
-        mistakes,
-    )
+        rest = {"block": block, "convolutions": convolutions, "x": numbers(2, 4, size, size)}
+        given = "conv1_1" if len(names) == 1 else f"{len(names)} convolutions"
+        cases[f"(parameters=those of {given}, {shown(rest)})"] = {"parameters": parameters, **rest}
+    return judge_tensors("a block from a dictionary", attempt, block_with(right_step), cases, mistakes)
 
 
 def published_lrn(attempt: Callable, seed: int = 0) -> Verdict:
