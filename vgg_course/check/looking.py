@@ -27,8 +27,11 @@ def sparsity(attempt: Callable, seed: int = 0) -> Verdict:
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(*shape: int) -> dict[str, Tensor]:
-        maps = torch.randn(shape, generator=generator)
-        maps = (maps + torch.linspace(-1.5, 1.5, shape[1])[:, None, None]).relu()
+        maps = (
+            torch.randn(shape, generator=generator, dtype=torch.float64)
+            + torch.linspace(-1.5, 1.5, shape[1])[:, None, None]
+        )
+        maps = maps.relu().mul(8).round().div(8)  # few digits, for they are shown
         tiny = torch.rand(shape, generator=generator) < 0.25
         maps = torch.where(tiny & (maps > 0), 1e-3, maps)  # small, and yet no zeros
         maps[-1, 0] = 0  # one map without a single spark
@@ -150,9 +153,7 @@ def patch_box(attempt: Callable, seed: int = 0) -> Verdict:
 
     def picture(mine: Numbers, right: Numbers) -> str:
         """Top, left, bottom, right; a picture takes x0, y0, x1, y1."""
-        side = nets[0]["conv1_2"].input_size
-        turned = [(box[1], box[0], box[3], box[2]) for box in (right, mine)]
-        return beside.boxes(*turned, (side, side))
+        return beside.boxes(*((box[1], box[0], box[3], box[2]) for box in (right, mine)))
 
     return judge_lists(
         task,
