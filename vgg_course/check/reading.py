@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import sqrt
+from typing import TYPE_CHECKING
 
 from vgg_course import paper
-from vgg_course.check.judging import judge_numbers, number_in
-from vgg_course.check.verdict import Verdict, answer_on, attempt_on, short
+from vgg_course.check.judging import TENSORS, judge, judge_numbers, judge_sets, judge_words, number_in, passed
+from vgg_course.check.verdict import Verdict, attempt_on, short
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # --- which number answers which question ---
 
-HEADLINES = {"a": 7.3, "b": 6.8, "c": 7.0, "d": 7.1, "e": 7.5}
-QUESTIONS = {
-    "a": "The official result is that of the seven nets on the test images; the pair came after the deadline.",
-    "b": "The best on the test images is the pair D and E, whole images and crops. (GoogLeNet's 6.7 is not VGG's.)",
-    "c": "Images whose labels the authors did not have are the test images; one net alone with whole images and crops.",
-    "d": "GoogLeNet's 7.9 was measured on the validation images, so its neighbor must be, too.",
-    "e": "Everything was chosen on the validation images; the seven nets are the first row of Table 6.",
-}
+HEADLINES = [
+    ("The official result is that of the seven nets on the test images; the pair came after the deadline.", 7.3),
+    ("The best on the test images is the pair D and E, whole images and crops. (GoogLeNet's 6.7 is not VGG's.)", 6.8),
+    (
+        "Images whose labels the authors did not have are the test images; one net alone with whole images and crops.",
+        7.0,
+    ),
+    ("GoogLeNet's 7.9 was measured on the validation images, so its neighbor must be, too.", 7.1),
+    ("Everything was chosen on the validation images; the seven nets are the first row of Table 6.", 7.5),
+]
 
 
-def headline_error(attempt: Callable) -> Verdict:
+def headline_error(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(letter)``: the top-5 error, in percent, that answers the question of each letter."""
-    task = "name the number"
-    for letter, right in HEADLINES.items():
+    task, questions = "name the number", list(zip("abcde", HEADLINES, strict=True))
+    if seed:
+        random.Random(seed).shuffle(questions)  # there is no more to draw: the paper is printed
+    for letter, (why, right) in questions:
         answer, verdict = attempt_on(attempt, {"letter": letter}, task)
         if verdict is not None:  # a verdict is false unless it passed
             return verdict
@@ -36,8 +45,8 @@ def headline_error(attempt: Callable) -> Verdict:
         if _close(100 * mine, right):
             return Verdict(task, "wrong", f"on {letter!r} it returned {mine:g}: that is a share; write it in percent.")
         if not _close(mine, right):
-            return Verdict(task, "wrong", f"{letter!r} is not {short(mine)}. {QUESTIONS[letter]}")
-    return Verdict(task, "passed", "all five: nets, views, images and time are told apart.")
+            return Verdict(task, "wrong", f"{letter!r} is not {short(mine)}. {why}")  # and not what it is
+    return passed(task, len(questions), cases="questions")
 
 
 def _close(mine: float, right: float) -> bool:
@@ -97,60 +106,55 @@ def paired_error(attempt: Callable, seed: int = 0) -> Verdict:
 def fused_classes(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(scores)``: scores ``(nets, images, classes)`` to classes ``(images,)`` by the mean soft-max."""
     import torch
+    from torch.nn.functional import one_hot
 
-    task, on = "average as the paper did", "3 nets, 40 images and 5 classes"
-    generator = torch.Generator().manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     loudness = torch.tensor([0.5, 2.0, 6.0])[:, None, None]  # so that scores, votes and probabilities part ways
-    scores = loudness * torch.randn(3, 40, 5, generator=generator)
-    answer, verdict = answer_on(attempt, [scores.clone()], on, task)
-    if verdict is not None:  # a verdict is false unless it passed
-        return verdict
-    if not isinstance(answer, torch.Tensor):
-        try:
-            answer = torch.tensor(answer)
-        except Exception:  # whatever a student returns
-            return Verdict(task, "wrong", f"on {on} it returned {type(answer).__name__}; a tensor (images,) is wanted.")
-    mean = scores.softmax(2).mean(0)
-    if tuple(answer.shape) == (40, 5) and torch.allclose(answer.float(), mean, atol=1e-5):
-        return Verdict(task, "wrong", "these are the averaged probabilities, and they are right. Now decide: argmax.")
-    if tuple(answer.shape) != (40,):
-        found = tuple(answer.shape)
-        if found == (3, 40):
-            return Verdict(
-                task, "wrong", f"on {on} the shape is {found}: each net decided alone. Average before argmax."
-            )
-        return Verdict(task, "wrong", f"on {on} the shape is {found}; one class for each image is wanted, (40,).")
-    if answer.is_complex() or not torch.equal(answer, answer.round() if answer.is_floating_point() else answer):
-        return Verdict(task, "wrong", f"on {on} it returned {short(answer[0].item())} for image 0; a class is wanted.")
-
-    def same(classes: torch.Tensor) -> bool:
-        return bool((answer == classes).all())
-
-    if same(mean.argmax(1)):
-        return Verdict(task, "passed", "the classes of the averaged probabilities, for all 40 images.")
-    votes = torch.nn.functional.one_hot(scores.argmax(2), 5).sum(0)
-    mistakes = {
-        "You averaged the scores. A net with large scores then outshouts the others; the soft-max comes first.": (
-            scores.mean(0).argmax(1)
-        ),
-        "You took a vote. It throws away how sure each net was: average first, decide last.": votes.argmax(1),
-        "Your soft-max runs over the images (dimension 1). Probabilities add up to 1 over the classes, dimension 2.": (
-            scores.softmax(1).mean(0).argmax(1)
-        ),
-        "Your soft-max runs over the nets (dimension 0). Probabilities add up to 1 over the classes, dimension 2.": (
-            scores.softmax(0).mean(0).argmax(1)
-        ),
-        "You took the least likely class: argmax, not argmin.": mean.argmin(1),
-        "You took the largest probability of any net, not their mean.": scores.softmax(2).amax(0).argmax(1),
+    cases = {
+        f"3 nets, {images} images and {classes} classes": {
+            "scores": loudness * torch.randn(3, images, classes, generator=chance)
+        }
+        for images, classes in ((4, 3), (40, 5), (60, 8))
     }
-    for words, classes in mistakes.items():
-        if same(classes):
-            return Verdict(task, "wrong", words)
-    if any(same(scores[net].argmax(1)) for net in range(3)):
-        return Verdict(task, "wrong", "these are the classes of one net alone; the other two have a say, too.")
-    place = int((answer != mean.argmax(1)).nonzero()[0])
-    message = f"image {place} belongs to class {mean.argmax(1)[place]}, not {short(answer[place].item())}."
-    return Verdict(task, "wrong", message)
+
+    def read(answer: object) -> Tensor | None:
+        try:
+            return TENSORS.read(answer if isinstance(answer, torch.Tensor) else torch.tensor(answer))
+        except Exception:  # whatever a student returns
+            return None
+
+    def mean(scores: Tensor) -> Tensor:
+        return scores.softmax(2).mean(0)
+
+    return judge(
+        "average as the paper did",
+        attempt,
+        lambda scores: mean(scores).argmax(1),
+        cases,
+        {
+            "These are the averaged probabilities, and they are right. Now decide: argmax.": mean,
+            "That is how probable the best class is; which one is it? argmax, not amax.": lambda s: mean(s).amax(1),
+            "Each net decided alone. Average before argmax.": lambda s: s.argmax(2),
+            "You averaged the scores. A net with large scores then outshouts the others; the soft-max comes first.": (
+                lambda s: s.mean(0).argmax(1)
+            ),
+            "You took a vote. It throws away how sure each net was: average first, decide last.": lambda s: (
+                one_hot(s.argmax(2), s.shape[2]).sum(0).argmax(1)
+            ),
+            "Your soft-max runs over the images (dimension 1). Probabilities add up to 1 over the classes, dimension 2.": (
+                lambda s: s.softmax(1).mean(0).argmax(1)
+            ),
+            "Your soft-max runs over the nets (dimension 0). Probabilities add up to 1 over the classes, dimension 2.": (
+                lambda s: s.softmax(0).mean(0).argmax(1)
+            ),
+            "You took the least likely class: argmax, not argmin.": lambda s: mean(s).argmin(1),
+            "You took the largest probability of any net, not their mean.": lambda s: s.softmax(2).amax(0).argmax(1),
+            "These are the classes of the first net alone; the others have a say, too.": lambda s: s[0].argmax(1),
+            "These are the classes of the last net alone; the others have a say, too.": lambda s: s[-1].argmax(1),
+            "You decided for each class; decide for each image, dimension 1.": lambda s: mean(s).argmax(0),
+        },
+        replace(TENSORS, wanted="a tensor of classes is wanted, one for each image", read=read),
+    )
 
 
 # --- the verdict on a claim ---
@@ -230,48 +234,33 @@ GRADE_MISTAKES = {
 
 def claim_grade(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(rows, pairs, reach)``: the words for a claim about errors, by the rule of the chapter."""
-    task, draw = "decide a claim", random.Random(seed)
+    draw = random.Random(seed)
     small = {"new": 20.0, "old": 22.0, "other": 22.1, "third": 20.3}
-    cases: list[tuple[str, Mapping[str, float], Pairs, float]] = [
-        ("one pair, two points apart", small, [("new", "old")], 0.5),
-        ("one pair, a tenth apart", small, [("old", "other")], 0.5),
-        ("one pair, two points the wrong way", small, [("old", "new")], 0.5),
-        ("no pair at all", small, [], 0.5),
-        ("two pairs, one of them within chance", small, [("new", "old"), ("new", "third")], 0.5),
-        (
-            "three pairs, one of them within chance",
-            small,
-            [("new", "old"), ("new", "other"), ("new", "third")],
-            0.5,
-        ),
-        ("three pairs, one against", small, [("new", "old"), ("third", "other"), ("other", "third")], 0.5),
-    ]
+    cases: dict[str, tuple[Mapping[str, float], Pairs, float]] = {
+        "one pair (two points apart)": (small, [("new", "old")], 0.5),
+        "one pair (a tenth apart)": (small, [("old", "other")], 0.5),
+        "one pair (two points the wrong way)": (small, [("old", "new")], 0.5),
+        "no pair at all": (small, [], 0.5),
+        "two pairs (one of them within chance)": (small, [("new", "old"), ("new", "third")], 0.5),
+        "three pairs (one of them within chance)": (small, [("new", "old"), ("new", "other"), ("new", "third")], 0.5),
+        "three pairs (one against)": (small, [("new", "old"), ("third", "other"), ("other", "third")], 0.5),
+    }
     rows = {name: row.top_1 for name, row in paper.TABLE_3.rows.items()}
     depth = [("B_256", "A_256"), ("C_256", "B_256"), ("D_256", "C_256"), ("E_256", "D_256")]
-    cases += [("Table 3, depth at 256 pixels", rows, depth, 0.37)]
-    cases += [("Table 3, E over D", rows, [(f"E_{s}", f"D_{s}") for s in ("256", "384", "jitter")], 0.37)]
+    cases["Table 3 (depth at 256 pixels)"] = (rows, depth, 0.37)
+    cases["Table 3 (E over D)"] = (rows, [(f"E_{s}", f"D_{s}") for s in ("256", "384", "jitter")], 0.37)
     for number in range(6):
         invented = {name: round(draw.uniform(20, 23), 1) + 0.05 for name in "PQRSTU"}
         pairs = draw.sample(list(combinations("PQRSTU", 2)), draw.choice((3, 4, 5)))
-        cases.append((f"invented claim {number + 1}", invented, pairs, 0.52))
-    answers: list[str] = []
-    for words, table, pairs, reach in cases:
-        answer, verdict = answer_on(attempt, [dict(table), list(pairs), reach], words, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, str) or answer not in GRADES:
-            message = f"on {words} it returned {short(answer)}; one of these is wanted: {'; '.join(GRADES)}."
-            return Verdict(task, "wrong", message)
-        answers.append(answer)
-    wanted = [_grade(table, pairs, reach) for _, table, pairs, reach in cases]
-    if answers == wanted:
-        return Verdict(task, "passed", f"right on all {len(cases)} claims.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, wanted, strict=True)) if mine != right)
-    message = f"on {cases[place][0]} it said {answers[place]!r}, not {wanted[place]!r}."
-    for words, mistaken in GRADE_MISTAKES.items():
-        if answers == [mistaken(table, pairs, reach) for _, table, pairs, reach in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+        cases[f"invented claim {number + 1}"] = (invented, pairs, 0.52)
+    return judge_words(
+        "decide a claim",
+        attempt,
+        _grade,
+        {on: {"rows": dict(rows), "pairs": pairs, "reach": reach} for on, (rows, pairs, reach) in cases.items()},
+        GRADE_MISTAKES,
+        GRADES,
+    )
 
 
 # --- which rows can be compared ---
@@ -300,6 +289,12 @@ CONTROLLED_MISTAKES: dict[str, Callable[[Sequence[Row]], set]] = {
     "These are the pairs that agree in exactly one column. Controlled means that they differ in one.": (
         lambda rows: _differing(rows, lambda n: n == len(rows[0]) - 2)
     ),
+    "Take each pair as (i, j) with the smaller row number first.": (
+        lambda rows: {(j, i) for i, j in _differing(rows, lambda n: n == 1)}
+    ),
+    "Take each pair once, the smaller row number first.": (
+        lambda rows: {pair for i, j in _differing(rows, lambda n: n == 1) for pair in ((i, j), (j, i))}
+    ),
     "You compare each row with the next one only. Every two rows are a pair.": (
         lambda rows: {(i, j) for i, j in _differing(rows, lambda n: n == 1) if j == i + 1}
     ),
@@ -315,7 +310,7 @@ CONTROLLED_MISTAKES: dict[str, Callable[[Sequence[Row]], set]] = {
 
 def controlled_pairs(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(rows)``: all (i, j), i < j, of rows (dictionaries) that differ in one column besides the error."""
-    task, draw = "controlled pairs", random.Random(seed)
+    draw = random.Random(seed)
     small = [
         {"net": "D", "train": "256", "test": "256", "error": 27.0},
         {"net": "D", "train": "384", "test": "384", "error": 26.8},
@@ -335,34 +330,13 @@ def controlled_pairs(attempt: Callable, seed: int = 0) -> Verdict:
         }
         for _ in range(10)
     ]
-    cases = {"four rows": small, "Table 3": table, "an invented table": invented}
-    answers: list[set] = []
-    for words, rows in cases.items():
-        answer, verdict = answer_on(attempt, [[dict(row) for row in rows]], words, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        try:
-            if isinstance(answer, str | Mapping):
-                raise TypeError
-            pairs = {tuple(pair) for pair in answer}
-            if any(len(p) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in p) for p in pairs):
-                raise TypeError
-        except Exception:  # no collection of pairs, or one that breaks
-            message = f"on {words} it returned {short(answer)}; a list of pairs of row numbers (i, j) is wanted."
-            return Verdict(task, "wrong", message)
-        answers.append(pairs)
-    wanted = [_differing(rows, lambda n: n == 1) for rows in cases.values()]
-    if answers == wanted:
-        return Verdict(task, "passed", f"right on all tables. Of Table 3's 66 pairs {len(wanted[1])} are controlled.")
-    for pairs, right in zip(answers, wanted, strict=True):
-        turned = {(j, i) for i, j in right}
-        if pairs != right and pairs in (turned, right | turned):
-            return Verdict(task, "wrong", "the pairs are right, but take each once, the smaller row number first.")
-    place = next(i for i, (mine, right) in enumerate(zip(answers, wanted, strict=True)) if mine != right)
-    lacks, extra = sorted(wanted[place] - answers[place]), sorted(answers[place] - wanted[place])
-    parts = [f"{lacks[0]} is missing" if lacks else "", f"{extra[0]} is too many" if extra else ""]
-    message = f"on {list(cases)[place]}, {' and '.join(filter(None, parts))}."
-    for words, mistaken in CONTROLLED_MISTAKES.items():
-        if answers == [mistaken(rows) for rows in cases.values()]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    invented.append({**invented[0], "error": 6.5})  # the same thing again
+    return judge_sets(
+        "controlled pairs",
+        attempt,
+        lambda rows: _differing(rows, lambda n: n == 1),
+        {"four rows": {"rows": small}, "Table 3": {"rows": table}, "an invented table": {"rows": invented}},
+        CONTROLLED_MISTAKES,
+        "a list of pairs of row numbers (i, j)",
+        lambda pair: isinstance(pair, tuple) and len(pair) == 2 and all(type(number) is int for number in pair),
+    )
