@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers, judge_tensors
-from vgg_course.check.verdict import Verdict, answer_on, short
+from vgg_course.check.judging import Kind, judge, judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv
 from vgg_course.receptive_field import Field, receptive_field
 
@@ -57,6 +57,9 @@ def grad_cam_map(attempt: Callable, seed: int = 0) -> Verdict:
         ),
         "You averaged the gradient over the channels; average it over the places, each channel on its own.": (
             lambda v, g: (g.mean(0, keepdim=True) * v).sum(0).relu()
+        ),
+        "A map is (h, w): the sum over channels takes their dimension away, without keepdim.": (
+            lambda v, g: target(v, g)[None]
         ),
         "The weights are missing: that is the sum of all channels.": lambda v, g: v.sum(0).relu(),
         "The weights are missing, and the ReLU.": lambda v, g: v.sum(0),
@@ -218,10 +221,16 @@ def _convolutions(configuration: Configuration) -> list[Field]:
 
 def layer_to_look_at(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(configuration, side)``: the name of the deepest convolution whose cells are at most ``side`` apart."""
-    task, draw = "the layer to look at", random.Random(seed)
-    cases = [("D", 32, 8), ("D", 224, 16), ("A", 224, 15), ("E", 224, 40), ("D", 224, 3)]
-    cases += [(draw.choice("ABCDE"), draw.choice((64, 96, 128)), draw.randint(2, 31)) for _ in range(4)]
-    asked = [(CONFIGURATIONS[letter].variant(input_size=size), side) for letter, size, side in cases]
+    draw = random.Random(seed)
+    asked = [("D", 32, 8), ("D", 224, 16), ("A", 224, 15), ("E", 224, 40), ("D", 224, 3)]
+    asked += [(draw.choice("ABCDE"), draw.choice((64, 96, 128)), draw.randint(2, 31)) for _ in range(4)]
+    cases = {
+        f"configuration {letter} for {size} pixels and a side of {side}": {
+            "configuration": CONFIGURATIONS[letter].variant(input_size=size),
+            "side": side,
+        }
+        for letter, size, side in asked
+    }
 
     def target(configuration: Configuration, side: int) -> str:
         return _deepest(_convolutions(configuration), lambda field: field.jump <= side)
@@ -253,23 +262,14 @@ def layer_to_look_at(attempt: Callable, seed: int = 0) -> Verdict:
             lambda c, side: _deepest(_convolutions(c)[::-1], lambda field: field.jump >= side)
         ),
     }
-    answers = []
-    for (letter, size, side), case in zip(cases, asked, strict=True):
-        on = f"configuration {letter} for {size} pixels and a side of {side}"
-        answer, verdict = answer_on(attempt, case, on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, str):
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; the name of a layer is wanted.")
-        answers.append((on, answer, target(*case)))
-    wrong = [found for found in answers if found[1] != found[2]]
-    if not wrong:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    message = "on {} it returned {!r}, not {!r}.".format(*wrong[0])
-    for words, mistaken in mistakes.items():
-        if [answer for _, answer, _ in answers] == [mistaken(*case) for case in asked]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    kind = Kind(
+        "the name of a layer is wanted",
+        lambda answer: answer if isinstance(answer, str) else None,
+        str.__eq__,
+        lambda mine, right: 0.0,
+        lambda mine, right: f"it returned {mine!r}, not {right!r}.",
+    )
+    return judge("the layer to look at", attempt, target, cases, mistakes, kind)
 
 
 # --- how alike two maps are ---
@@ -300,15 +300,15 @@ def rank_correlation(attempt: Callable, seed: int = 0) -> Verdict:
         n = a.numel()
         return float(6 * (ranks(a.abs()) - ranks(b.abs())).square().sum() / (n * (n**2 - 1)))
 
-    def drawn(height: int, width: int) -> dict[str, Tensor]:
+    def drawn(height: int, width: int, sign: int) -> dict[str, Tensor]:
         count = height * width
-        while True:  # until the answer is far from 0 and from 1, so that shares of it mean something
+        while True:  # until the answer has that sign and is far from 0 and from 1, so that shares of it mean something
             maps = []
             for _ in range(2):
                 sizes = (torch.randperm(count, generator=generator) + 1).double() ** 2 / 4
                 signs = torch.randint(2, (count,), generator=generator) * 2 - 1
                 maps.append((sizes * signs).reshape(height, width))
-            if 0.1 < abs(target(*maps)) < 0.9:
+            if 0.1 < sign * target(*maps) < 0.9:
                 return {"a": maps[0], "b": maps[1]}
 
     mistakes = {
@@ -331,5 +331,5 @@ def rank_correlation(attempt: Callable, seed: int = 0) -> Verdict:
             lambda a, b: sum(target(x, y) for x, y in zip(a, b, strict=True)) / len(a)
         ),
     }
-    cases = [drawn(2, 3), drawn(4, 4), drawn(5, 3)]
+    cases = [drawn(2, 3, 1), drawn(4, 4, -1), drawn(5, 3, 1)]
     return judge_numbers("rank correlation", attempt, target, cases, mistakes, tolerance=1e-5)
