@@ -22,54 +22,16 @@ def sides(flat, channels, pools, root=math.isqrt, last=-1):
     return grid * 2**pools, (grid + 1) * 2**pools + last
 
 
+def grids(flat, channels):
+    grid = math.isqrt(flat // channels)
+    return grid, grid + 1
+
+
 def first(model, configuration, pick=0, kinds=("Conv2d", "MaxPool2d", "Linear"), same=lambda f, p: f[1:] == p):
     steps = [step for step in trace(model, (1, *configuration.input_shape)) if not kinds or step.kind in kinds]
     together = zip(configuration, steps, strict=False)
     names = [layer.name for layer, step in together if not same(step.output_shape, layer.output_shape)]
-    return names[pick] if names else ""
-
-
-SOLUTIONS = {
-    check.grid_after: lambda size, pools: size // 2**pools,
-    check.flat_features: flat,
-    check.image_sides_for: sides,
-    check.first_broken: first,
-}
-ANSWERS = {check.grid_after: 3, check.flat_features: 3, check.image_sides_for: (3, 4), check.first_broken: "pool3"}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("seed", range(8))
-def test_the_solution_passes(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
-    assert "right on all" in verdict.message
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda *a: None, "returned"),
-        (lambda *a: ["many"], "returned"),
-        (lambda *a: float("nan"), "returned"),
-        (lambda *a: (float("nan"), float("inf")), "returned"),
-        (lambda *a: True, "returned"),
-        (lambda *a: -1, "returned"),
-        (lambda *a: "conv9_9", "returned"),
-        (lambda *a: object(), "returned"),
-        (lambda *a: range(3), "returned"),
-    ],
-)
-def test_whatever_comes_back_gets_a_verdict(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert words in verdict.message
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-def test_one_right_answer_for_every_case_is_not_enough(checker):
-    assert not checker(lambda *a: ANSWERS[checker])
+    return names[pick] if names else None
 
 
 def unpadded(words, size, pad=lambda k: 0):
@@ -82,7 +44,14 @@ def unpadded(words, size, pad=lambda k: 0):
     return channels * size * size
 
 
+MESSAGE = "mat1 and mat2 shapes cannot be multiplied (8x131072 and 25088x4096)"
 WRONG = [
+    (check.grid_behind, (MESSAGE, 256), "the root"),
+    (check.grid_behind, (MESSAGE, 7), "built for"),
+    (check.grid_behind, (MESSAGE, 49), "You forgot the root"),
+    (check.grid_behind, (MESSAGE, 8), "the batch"),
+    (check.grid_behind, (MESSAGE, 512), "Asked for is the grid"),
+    (check.grid_behind, (MESSAGE, 362), "forgot the channels"),
     (check.grid_after, lambda s, p: s / 2**p, "keep the fraction"),
     (check.grid_after, lambda s, p: [s := math.ceil(s / 2) for _ in range(p)][-1] if p else s, "ceil mode"),
     (check.grid_after, lambda s, p: round(s / 2**p), "round to the nearest"),
@@ -111,50 +80,42 @@ WRONG = [
     (check.image_sides_for, lambda f, c, p: sides(f, c, p, root=lambda n: n), "forgot the root"),
     (check.image_sides_for, lambda f, c, p: (math.isqrt(f // c),) * 2, "stop at the grid"),
     (check.image_sides_for, lambda f, c, p: sides(f, c, p)[::-1], "smallest, largest"),
-    (check.image_sides_for, lambda f, c, p: range(*sides(f, c, p)), "returned a range"),
-    (check.image_sides_for, lambda f, c, p: sides(f, c, p)[0], "two numbers are wanted"),
+    (check.image_sides_for, lambda f, c, p: tuple(n * 2 * p - k for k, n in enumerate(grids(f, c))), "not by 10"),
+    (check.image_sides_for, lambda f, c, p: tuple(n - 2**p // 2 for n in sides(f, c, p)), "half a grid less"),
+    (check.image_sides_for, lambda f, c, p: range(*sides(f, c, p)), "two numbers are wanted"),
     (check.first_broken, lambda m, c: first(m, c, pick=-1), "the last layer that differs"),
     (check.first_broken, lambda m, c: first(m, c, same=lambda f, p: f == p), "with the batch"),
     (check.first_broken, lambda m, c: first(m, c, kinds=()), "ReLU and Flatten"),
     (check.first_broken, lambda m, c: first(m, c, same=lambda f, p: len(p) < 3 or f[2:] == p[1:]), "the sides only"),
     (check.first_broken, lambda m, c: first(m, c, same=lambda f, p: f[1] == p[0]), "the channels only"),
     (check.first_broken, lambda m, c: "fc6", "noticed"),
-    (check.first_broken, lambda m, c: "7", "The layers have names: conv1_1"),
-    (check.first_broken, lambda m, c: c[first(m, c)], "return its .name"),
+    (check.first_broken, lambda m, c: print(end=""), "Does it print the name"),
+    (check.first_broken, lambda m, c: "7", "the name of a layer is wanted"),
+    (check.first_broken, lambda m, c: c[first(m, c)], "a layer has it as .name"),
 ]
-
-
-@pytest.mark.parametrize(
-    ("checker", "attempt", "words"), WRONG, ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_a_wrong_answer_gets_its_diagnosis(checker, attempt, words):
-    for seed in range(3):
-        verdict = checker(attempt, seed)
-        assert verdict.status == "wrong"
-        assert words in verdict.message
-
-
-MESSAGE = "mat1 and mat2 shapes cannot be multiplied (8x131072 and 25088x4096)"
 
 
 def test_the_grid_behind_the_message_is_judged():
     assert check.grid_behind(MESSAGE, 16)
     assert check.grid_behind("addmm: " + MESSAGE.replace("131072", "18432"), 6)
     assert check.grid_behind(MESSAGE, ...).status == "not attempted"
-    for answer, words in {
-        256: "the root",
-        7: "built for",
-        8: "the batch",
-        512: "Asked for is the grid",
-        362: "forgot the channels",
-        3: "its square must be 131,072",
-        "16": "no number",
-        None: "no number",
-        float("nan"): "its square",
-    }.items():
-        verdict = check.grid_behind(MESSAGE, answer)
-        assert verdict.status == "wrong"
-        assert words in verdict.message
+    assert "its square" in check.grid_behind(MESSAGE, 10**5000).message  # Python does not write it out
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (3, "not 3. That is 13 too small. Say the side of the grid: 512 times its square must be 131,072"),
+        (15, "That is 1 too small"),
+        ("16", "'16' is no number"),
+        (None, "None is no number"),
+        (float("nan"), "its square"),
+    ],
+)
+def test_a_grid_without_a_known_mistake_is_told_how_far_off_it_is(answer, words):
+    verdict = check.grid_behind(MESSAGE, answer)
+    assert verdict.status == "wrong"
+    assert words in verdict.message
 
 
 def test_the_broken_nets_run_to_the_end_and_are_all_different_in_kind():
@@ -162,4 +123,4 @@ def test_the_broken_nets_run_to_the_end_and_are_all_different_in_kind():
         breakages = _breakages(seed)
         assert all(report and report.complaint is None for *_, report in breakages)
         assert len({what.split(", ")[1] for what, *_ in breakages}) == 6
-    assert len(BROKEN_MISTAKES) == 6
+    assert len(BROKEN_MISTAKES) == 7

@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable
 from functools import cache
 from math import ceil, isqrt, prod
-from numbers import Real
+from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, ask, attempt_on, not_attempted
+from vgg_course.check.judging import Kind, judge, judge_numbers, judge_one_number, judge_pairs
+from vgg_course.check.verdict import Verdict
 from vgg_course.configuration import CONFIGURATIONS, Configuration, Conv, Linear, MaxPool
+
+if TYPE_CHECKING:
+    from vgg_course.shapes import Broken
 
 
 def grid_behind(message: str, answer: object, channels: int = 512) -> Verdict:
@@ -19,24 +22,21 @@ def grid_behind(message: str, answer: object, channels: int = 512) -> Verdict:
 
     Dots mean that you have yet to say.
     """
-    task = "the grid behind the message"
     batch, came, wide, _ = map(int, re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message).groups())
     right, wanted = isqrt(came // channels), isqrt(wide // channels)
-    if answer is ...:
-        return Verdict(task, "not attempted", "replace the dots by your number and run the cell again.")
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        return Verdict(task, "wrong", f"{answer!r} is no number; say the side of the grid.")
-    if answer == right:
-        return Verdict(task, "passed", f"{channels}x{right}x{right} is {came:,}.")
-    reasons = {
-        right**2: "that is the number of places on the grid; its side is the root of it.",
-        wanted: f"that is the grid that the layer was built for, {channels}x{wanted}x{wanted}. Which one came?",
-        batch: "that is the number of images: the first number of the first pair is the batch.",
-        right * 32: "that is the side of an image that gives this grid. Asked for is the grid.",
-        isqrt(came): f"you forgot the channels: there are {channels} of them at every place of the grid.",
-    }
-    return Verdict(
-        task, "wrong", f"not {answer}: {reasons.get(answer, f'{channels} times its square must be {came:,}.')}"
+    return judge_one_number(
+        "the grid behind the message",
+        answer,
+        right,
+        {
+            "That is the grid that the layer was built for. Which one came?": wanted,
+            "That is the number of images: the first number of the first pair is the batch.": batch,
+            "That is the number of places on the grid; its side is the root of it.": right**2,
+            "You forgot the root, and that is the grid that the layer was built for. Which one came?": wanted**2,
+            "That is the side of an image that gives this grid. Asked for is the grid.": right * 32,
+            "You forgot the channels: each place of the grid has as many numbers as there are channels.": isqrt(came),
+        },
+        f"Say the side of the grid: {channels} times its square must be {came:,}.",
     )
 
 
@@ -148,68 +148,48 @@ def flat_features(attempt: Callable, seed: int = 0) -> Verdict:
 
 def image_sides_for(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(flat, channels, pools)``: the smallest and the largest image side that give so many numbers."""
-    task, draw = "image sides for a flattened grid", random.Random(seed)
+    draw = random.Random(seed)
     cases = [(25088, 512, 5), (18432, 512, 5), (512, 512, 5), (3 * 10 * 10, 3, 0)]
     for _ in range(5):
         channels, grid, pools = draw.choice([8, 64, 512]), draw.randint(2, 16), draw.randint(1, 5)
         cases.append((channels * grid * grid, channels, pools))
 
-    def right(flat: int, channels: int, pools: int) -> tuple[int, int]:
+    def sides(
+        flat: int, channels: int, pools: int, times: Callable = lambda grid, pools: grid << pools
+    ) -> tuple[int, int]:
         grid = isqrt(flat // channels)
-        return grid << pools, ((grid + 1) << pools) - 1
+        return times(grid, pools), times(grid + 1, pools) - 1
 
-    mistakes: dict[str, Callable] = {
-        "The largest is one too large: at the next multiple the grid grows by one.": lambda low, high, *_: (
-            low,
-            high + 1,
-        ),
-        "You name one size. The pools round down, so larger images give the same grid: up to where it grows by one?": (
-            lambda low, high, *_: (low, low)
-        ),
-        "You forgot the root: flat // channels is the number of places, the side of the grid is its root.": (
-            lambda low, high, flat, channels, pools: (
-                (flat // channels) << pools,
-                ((flat // channels + 1) << pools) - 1,
-            )
-        ),
-        "You stop at the grid: each pool has halved it, so double it as often.": lambda low, high, flat, channels, pools: (
-            (isqrt(flat // channels),) * 2
-        ),
-        "Each pool doubles it: five of them multiply by 32, not by 10.": lambda low, high, flat, channels, pools: (
-            isqrt(flat // channels) * 2 * pools,
-            (isqrt(flat // channels) + 1) * 2 * pools - 1,
-        ),
-        "The order is smallest, largest.": lambda low, high, *_: (high, low),
-        "You round to the nearest instead of down: half a grid less and half a grid more.": (
-            lambda low, high, flat, channels, pools: (low - (1 << pools) // 2, low + (1 << pools) // 2 - 1)
-        ),
-    }
-    answers = []
-    for flat, channels, pools in cases:
-        arguments = {"flat": flat, "channels": channels, "pools": pools}
-        answer, verdict = attempt_on(attempt, arguments, task)
-        if verdict is not None:
-            return verdict
-        call = f"on (flat={flat}, channels={channels}, pools={pools})"
-        if isinstance(answer, range):
-            return Verdict(task, "wrong", f"{call} it returned a range; return two numbers, smallest and largest.")
-        pair = answer if isinstance(answer, tuple | list) and len(answer) == 2 else ()
-        if not pair or not all(isinstance(n, Real) and not isinstance(n, bool) for n in pair):
-            return Verdict(task, "wrong", f"{call} it returned {answer!r:.80}; two numbers are wanted.")
-        answers.append(tuple(pair))
-    targets = [right(*case) for case in cases]
-    if answers == targets:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, (mine, good) in enumerate(zip(answers, targets, strict=True)) if mine != good)
-    flat, channels, pools = cases[place]
-    message = (
-        f"on (flat={flat}, channels={channels}, pools={pools}) it returned {answers[place]}, not {targets[place]}."
+    def with_sides(change: Callable[[int, int], tuple[int, int]]) -> Callable:
+        return lambda *case: change(*sides(*case))
+
+    return judge_pairs(
+        "image sides for a flattened grid",
+        attempt,
+        sides,
+        [dict(zip(("flat", "channels", "pools"), case, strict=True)) for case in cases],
+        {
+            "The largest is one too large: at the next multiple the grid grows by one.": with_sides(
+                lambda low, high: (low, high + 1)
+            ),
+            "You name one size. The pools round down, so larger images give the same grid: up to where it grows by one?": (
+                with_sides(lambda low, high: (low, low))
+            ),
+            "You forgot the root: flat // channels is the number of places, the side of the grid is its root.": (
+                lambda flat, channels, pools: sides((flat // channels) ** 2, 1, pools)
+            ),
+            "You stop at the grid: each pool has halved it, so double it as often.": lambda flat, channels, pools: (
+                (isqrt(flat // channels),) * 2
+            ),
+            "Each pool doubles it: five of them multiply by 32, not by 10.": lambda flat, channels, pools: sides(
+                flat, channels, pools, lambda grid, pools: grid * 2 * pools
+            ),
+            "The order is smallest, largest.": with_sides(lambda low, high: (high, low)),
+            "You round to the nearest instead of down: half a grid less and half a grid more.": (
+                lambda flat, channels, pools: tuple(n - (1 << pools) // 2 for n in sides(flat, channels, pools))
+            ),
+        },
     )
-    for words, mistaken in mistakes.items():
-        if answers == [mistaken(*target, *case) for target, case in zip(targets, cases, strict=True)]:
-            message = f"{message} {words}"
-            break
-    return Verdict(task, "wrong", message)
 
 
 # --- find the broken layer ---
@@ -275,71 +255,79 @@ def _breakages(seed: int) -> tuple[Seeded, ...]:
 
 
 def _walked(
-    model, configuration: Configuration, differs: Callable, kinds=("Conv2d", "MaxPool2d", "Linear")
-) -> list[str]:
-    """The names of the layers at whose place ``differs(shape found, shape promised)``, in running order."""
+    model,
+    configuration: Configuration,
+    differs: Callable = lambda found, promised: found[1:] != promised,
+    pick: int = 0,
+    kinds: tuple[str, ...] = ("Conv2d", "MaxPool2d", "Linear"),
+) -> str:
+    """Of the layers at whose place ``differs(shape found, shape promised)``, the name of the first, or of another."""
     from vgg_course.shapes import trace
 
-    steps = [s for s in trace(model, (1, *configuration.input_shape)) if kinds is None or s.kind in kinds]
+    steps = [s for s in trace(model, (1, *configuration.input_shape)) if not kinds or s.kind in kinds]
     together = zip(configuration, steps, strict=False)
-    return [layer.name for layer, step in together if differs(step.output_shape, layer.output_shape)]
-
-
-def _other(found, promised) -> bool:
-    return found[1:] != promised
+    names = [layer.name for layer, step in together if differs(step.output_shape, layer.output_shape)]
+    return names[pick] if names else ""
 
 
 BROKEN_MISTAKES: dict[str, Callable] = {
     "You compare shapes with the batch to shapes without it: (1, 64, 224, 224) is never (64, 224, 224).": (
-        lambda model, promised: _walked(model, promised, lambda found, wanted: True)[:1]
+        lambda model, promised: _walked(model, promised, lambda found, wanted: True)
     ),
     "That is the last layer that differs. The first one is the cause, all others follow from it.": (
-        lambda model, promised: _walked(model, promised, _other)[-1:]
+        lambda model, promised: _walked(model, promised, pick=-1)
     ),
     "You lay every module beside a layer. ReLU and Flatten have no line in a configuration: leave them out.": (
-        lambda model, promised: _walked(model, promised, _other, kinds=None)[:1]
+        lambda model, promised: _walked(model, promised, kinds=())
     ),
     "You compare the sides only. A layer may have the right grid and the wrong channels.": (
-        lambda model, promised: _walked(model, promised, lambda f, w: len(w) == 3 and f[2:] != w[1:])[:1]
+        lambda model, promised: _walked(model, promised, lambda f, w: len(w) == 3 and f[2:] != w[1:])
     ),
     "You compare the channels only. A layer may have the right channels and the wrong grid.": (
-        lambda model, promised: _walked(model, promised, lambda f, w: f[1] != w[0])[:1]
+        lambda model, promised: _walked(model, promised, lambda f, w: f[1] != w[0])
     ),
     "You look at the fully-connected layers only: that is where it is noticed, not where it went wrong.": (
-        lambda model, promised: ["fc6"]
+        lambda model, promised: "fc6"
     ),
+    "Every net here is broken somewhere. Does it print the name instead of returning it?": lambda model, promised: "",
 }
+
+
+class _First(str):
+    """The name of the layer that is broken first; any of those that are ``alike`` is as good an answer."""
+
+    def __new__(cls, broken: Broken) -> _First:
+        name = super().__new__(cls, broken.layer)
+        name.alike, name.message = broken.alike, broken.message
+        return name
+
+
+NAMES = {"", *(layer.name for configuration in CONFIGURATIONS.values() for layer in configuration)}  # "": found nothing
+LAYER_NAMES = Kind(
+    "the name of a layer is wanted, as 'conv1_1' or 'pool3'; a layer has it as .name",
+    lambda answer: answer if isinstance(answer, str) and answer in NAMES else None,
+    lambda mine, right: mine == right or mine in getattr(right, "alike", ()),
+    lambda mine, right: 0.0,
+    lambda mine, right: f"it returned {mine or None!r}, not {right!r}: {right.message}",
+)
 
 
 def first_broken(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(model, configuration)``: the name of the first layer that does not give what was promised."""
-    task, answers = "the first broken layer", []
-    if not callable(attempt):
-        return Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
-    breakages = _breakages(seed)
-    for what, model, configuration, _ in breakages:
-        try:
-            answer = ask(attempt, model, configuration)
-        except NotImplementedError:
-            return not_attempted(task)
-        except Exception as error:  # whatever a student's code raises becomes part of the verdict
-            return Verdict(task, "wrong", f"on a broken {what[0]} it raised {type(error).__name__}: {error}")
-        if not isinstance(answer, str):
-            remedy = "return its .name." if hasattr(answer, "name") else "the name of a layer is wanted, as 'pool3'."
-            if answer is None:
-                remedy = "every net here is broken somewhere. Does it print the name instead of returning it?"
-            return Verdict(task, "wrong", f"on a broken {what[0]} it returned a {type(answer).__name__}; {remedy}")
-        answers.append(answer)
-    for (what, _, configuration, report), answer in zip(breakages, answers, strict=True):
-        first = report.first
-        if answer in (first.layer, *first.alike):
-            continue
-        message = f"on a broken {what[0]} it returned {answer!r}, not {first.layer!r}: {first.message}"
-        if answer not in {layer.name for layer in configuration}:
-            message += f" The layers have names: {', '.join(la.name for la in configuration.layers[:3])} and so on."
-        for words, mistaken in BROKEN_MISTAKES.items():
-            if answers == [next(iter(mistaken(m, c)), "") for _, m, c, _ in breakages]:
-                message += f" {words}"
-                break
-        return Verdict(task, "wrong", message)
-    return Verdict(task, "passed", f"right on all {len(breakages)} broken nets.")
+
+    def found(model, configuration):  # a loop that ends without a return has found nothing: an answer like others
+        answer = attempt(model, configuration)
+        return "" if answer is None else answer
+
+    nets, cases = _breakages(seed), {}
+    for number, (what, model, configuration, _) in enumerate(nets, start=1):
+        cases[f"net {number}, a broken {what[0]},"] = {"model": model, "configuration": configuration}
+    first = {model: _First(report.first) for _, model, _, report in nets}
+    return judge(
+        "the first broken layer",
+        found if callable(attempt) else attempt,
+        lambda model, _: first[model],
+        cases,
+        BROKEN_MISTAKES,
+        LAYER_NAMES,
+    )
