@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from vgg_course.check.judging import close, finite_numbers, judge_boxes, judge_numbers, listed_box
-from vgg_course.check.verdict import Verdict, answer_on, short
+from vgg_course.check import beside
+from vgg_course.check.judging import Kind, close, finite_numbers, judge, judge_boxes, judge_numbers, listed_box
+from vgg_course.check.verdict import Verdict
 
 Box = tuple[float, ...]  # corners: x0, y0, x1, y1
+Boxes = list[Box]
 
 # --- how much two boxes share ---
 
@@ -184,18 +187,6 @@ def box_in_image(attempt: Callable, seed: int = 0) -> Verdict:
     )
 
 
-def _number_on(attempt: Callable, case: Sequence, on: str, task: str) -> tuple[float, Verdict | None]:
-    """The one number that the attempt returns for copies of these tensors, or a verdict when there is none."""
-    answer, verdict = answer_on(attempt, [part.clone() for part in case], on, task)
-    if verdict is not None:
-        return math.nan, verdict
-    numbers = finite_numbers([answer])
-    if numbers is None or isinstance(answer, bool):
-        message = f"on {on} it returned {short(answer)}; one number is wanted."
-        return math.nan, Verdict(task, "wrong", message)
-    return numbers[0], None
-
-
 # --- the loss of a net with a box for each class ---
 
 
@@ -203,7 +194,7 @@ def per_class_loss(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(outputs, targets, labels)``: half the squared distance of the true class's box, mean over images."""
     import torch
 
-    task, generator = "the loss of a box for each class", torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
 
     def squares(outputs, targets, labels):  # (B, 4)
         return (outputs.unflatten(1, (-1, 4))[torch.arange(len(labels)), labels] - targets).square()
@@ -238,27 +229,16 @@ def per_class_loss(attempt: Callable, seed: int = 0) -> Verdict:
         "You took the distance; half the SQUARE is asked.": lambda *a: squares(*a).sum(1).sqrt().mean(),
         "You took absolute values; squares are asked.": lambda *a: squares(*a).sqrt().sum(1).mean() / 2,
     }
-    answers, cases = [], []
+    cases = {}
     for batch, classes in ((1, 2), (3, 3), (5, 4)):
         outputs, targets = (torch.rand(batch, n, generator=generator) for n in (4 * classes, 4))
         labels = torch.randint(1, classes, (batch,), generator=generator)
-        case = outputs, targets, labels
-        on = f"a batch of {batch} with {classes} classes"
-        number, verdict = _number_on(attempt, case, on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        answers.append(number)
-        cases.append(case)
-    targets = [float(squares(*case).sum(1).mean() / 2) for case in cases]
-    if close(answers, targets):
-        return Verdict(task, "passed", f"right on all {len(cases)} batches.")
-    message = f"on a batch of 1 with 2 classes it returned {answers[0]:.6g}, not {targets[0]:.6g}."
-    if close(answers[:1], targets[:1]):
-        message = f"right for one image, but on a batch of 3 it returned {answers[1]:.6g}, not {targets[1]:.6g}."
-    for words, mistaken in mistakes.items():
-        if close(answers, [float(mistaken(*case)) for case in cases]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+        cases[f"a batch of {batch} with {classes} classes"] = {"outputs": outputs, "targets": targets, "labels": labels}
+
+    def target(*case):
+        return squares(*case).sum(1).mean() / 2
+
+    return judge_numbers("the loss of a box for each class", attempt, target, cases, mistakes, tolerance=1e-5)
 
 
 # --- merging ---
@@ -285,14 +265,14 @@ def _merged(
     rounds: float = math.inf,
     pick: Callable = min,
     keep: bool = False,
-    stops: bool = True,
+    matches: Callable = operator.le,
 ) -> list[Box]:
     """The procedure, and variants of it that students write."""
     left = [tuple(box) for box in boxes]
     while len(left) > 1 and rounds > 0:
         pairs = [(match(left[i], left[j]), i, j) for j in range(len(left)) for i in range(j)]
         score, i, j = pick(pairs)
-        if stops and score > limit:
+        if not matches(score, limit):
             break
         a, b = left[i], left[j]
         left = [box for place, box in enumerate(left) if keep or place not in (i, j)] + [join(a, b)]
@@ -323,7 +303,7 @@ def _by_members(boxes: Sequence[Box], match: Callable, limit: float) -> list[Box
 
 def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(boxes, match, limit)``: what is left when the best pairs have been replaced by their averages."""
-    draw, task = random.Random(seed), "greedy merging"
+    draw = random.Random(seed)
 
     def near(x: float, y: float) -> Box:
         x, y = x + draw.uniform(-2, 2), y + draw.uniform(-2, 2)
@@ -334,6 +314,7 @@ def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
     cases = {
         "two boxes that match": ([(0, 0, 10, 10), (2, 0, 12, 14)], 5.0),
         "two boxes that do not": ([(0, 0, 10, 10), (30, 0, 40, 10)], 5.0),
+        "two boxes whose score is the limit": ([(0, 0, 10, 10), (5, 0, 15, 10)], 5.0),
         "one box": ([(1, 2, 3, 5)], 5.0),
         "three in a row": ([(0, 0, 10, 10), (4, 0, 14, 10), (5, 0, 15, 10)], 5.0),
         "four in a row": ([(0, 0, 10, 10), (3, 0, 13, 10), (7, 0, 17, 10), (8, 0, 18, 10)], 9.0),
@@ -346,7 +327,12 @@ def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
         ),
         "You merge the pair with the LARGEST score. Small means that they match.": lambda *a: _merged(*a, pick=max),
         "Both boxes leave the list when their average enters it.": lambda *a: _merged(*a, keep=True),
-        "You never stop: above the limit, two boxes stay apart.": lambda *a: _merged(*a, stops=False),
+        "You never stop: above the limit, two boxes stay apart.": lambda *a: _merged(
+            *a, matches=lambda score, limit: True
+        ),
+        "A score that equals the limit is a match: AT MOST the limit is asked.": (
+            lambda *a: _merged(*a, matches=operator.lt)
+        ),
         "You take the box around both; the average of the coordinates is asked.": lambda *a: _merged(*a, join=_around),
         "You keep one of the two boxes; their average is asked. (Keeping the better one is called suppression.)": (
             lambda *a: _merged(*a, join=lambda p, q: p)
@@ -355,41 +341,49 @@ def greedy_merge(attempt: Callable, seed: int = 0) -> Verdict:
         "the TWO, whatever they were merged from.": _by_members,
         "That is the list as it was: nothing has been merged.": lambda boxes, match, limit: [tuple(b) for b in boxes],
     }
-    answers = []
-    for on, (boxes, limit) in cases.items():
-        given = [tuple(map(float, box)) for box in boxes]
-        answer, verdict = answer_on(attempt, [list(given), _distance, limit], on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        found = _boxes_in(answer)
-        if found is None:
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; a list of boxes is wanted.")
-        answers.append(found)
-    given = [([tuple(map(float, box)) for box in boxes], _distance, limit) for boxes, limit in cases.values()]
-    targets = [_merged(*arguments) for arguments in given]
-    if all(map(_same_boxes, answers, targets)):
-        return Verdict(task, "passed", f"right on all {len(cases)} lists.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not _same_boxes(*pair))
-    mine, right = (", ".join(map(listed_box, some)) or "nothing" for some in (answers[place], targets[place]))
-    message = f"on {list(cases)[place]} it left {mine}; wanted: {right}."
-    for words, mistaken in mistakes.items():
-        if all(_same_boxes(answer, mistaken(*arguments)) for answer, arguments in zip(answers, given, strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    named = {
+        on: {"boxes": [tuple(map(float, box)) for box in boxes], "match": _distance, "limit": limit}
+        for on, (boxes, limit) in cases.items()
+    }
+
+    def off(mine: Boxes, right: Boxes) -> float:
+        return max(abs(p - q) for pair in zip(mine, right, strict=True) for p, q in zip(*pair, strict=True)) / 10
+
+    def apart(mine: Boxes, right: Boxes) -> str:
+        left, wanted = (", ".join(map(listed_box, boxes)) or "nothing" for boxes in (mine, right))
+        return f"it left {left}; wanted: {wanted}."
+
+    kind = Kind("a list of boxes is wanted", _boxes_in, _same_boxes, off, apart, _drawn)
+    return judge("greedy merging", attempt, _merged, named, mistakes, kind)
 
 
-def _boxes_in(answer: object) -> list[list[float]] | None:
+def _boxes_in(answer: object) -> Boxes | None:
+    """In order, for the order does not matter."""
     try:
         boxes = None if isinstance(answer, str | Mapping) else [finite_numbers(box) for box in answer]  # type: ignore[union-attr]
     except Exception:  # whatever a student returns
         return None
-    return None if boxes is None or any(box is None or len(box) != 4 for box in boxes) else boxes
+    if boxes is None or any(box is None or len(box) != 4 for box in boxes):
+        return None
+    return sorted(map(tuple, boxes))
 
 
-def _same_boxes(a: Iterable, b: Iterable) -> bool:
-    """In any order."""
-    a, b = sorted(map(tuple, a)), sorted(map(tuple, b))
-    return len(a) == len(b) and all(map(close, a, b))
+def _same_boxes(mine: Boxes, right: Boxes) -> bool:
+    return len(mine) == len(right) and all(map(close, mine, right))
+
+
+def _drawn(mine: Boxes, right: Boxes) -> str:
+    """The frames of both lists, each in a picture."""
+    import torch
+
+    low, high = min(min(box) for box in right), max(max(box) for box in right)
+    pictures = torch.zeros(2, 64, 64)
+    for picture, boxes in zip(pictures, (right, mine), strict=True):
+        for box in boxes:
+            x0, y0, x1, y1 = (round(12 + 40 * min(max((side - low) / (high - low), -0.25), 1.25)) for side in box)
+            picture[[y0, y1], min(x0, x1) : max(x0, x1) + 1] = 1
+            picture[min(y0, y1) : max(y0, y1) + 1, [x0, x1]] = 1
+    return beside.grids(*pictures)
 
 
 # --- the localization error ---
@@ -401,17 +395,18 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
 
     from vgg_course import localization
 
-    task, generator = "localization error", torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
 
     def images(count: int, k: int):
-        """Each with a reason of its own to be right or wrong, in turn."""
-        truth = torch.tensor([[10.0, 10, 30, 30]]).repeat(count, 1) + 5 * torch.rand(count, 1, generator=generator)
+        """Each with a reason of its own to be right or wrong: in turn, then drawn."""
+        kinds = [*range(6), *torch.randint(0, 6, (count - 6,), generator=generator).tolist()]
+        shift = torch.randint(0, 20, (count, 1), generator=generator)  # whole numbers, for an IoU of exactly one half
+        truth = torch.tensor([[10.0, 10, 30, 30]]).repeat(count, 1) + shift
         labels = torch.randint(0, 5, (count,), generator=generator)
         good, bad = truth + torch.tensor([1.0, 0, 1, 0]), truth + torch.tensor([15.0, 0, 15, 0])
         classes = torch.stack([(labels + 1 + i) % 5 for i in range(k)], 1)
         boxes = bad[:, None].repeat(1, k, 1)
-        for i in range(count):
-            kind = i % 6
+        for i, kind in enumerate(kinds):
             if kind == 0:  # the first guess is right
                 classes[i, 0], boxes[i, 0] = labels[i], good[i]
             elif kind == 1:  # the last guess is right
@@ -423,7 +418,7 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
             elif kind == 4:  # an IoU of exactly one half
                 classes[i, 0], boxes[i, 0] = labels[i], truth[i] + torch.tensor([0.0, 0, 20, 0])
             # kind 5: nothing is right
-        return classes, boxes, labels, truth
+        return {"classes": classes, "boxes": boxes, "labels": labels, "truth": truth}
 
     def named(classes, labels):
         return classes == labels[:, None]
@@ -434,10 +429,13 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
     def error(right) -> float:
         return 1 - float(right.float().mean())
 
+    def target(c, b, y, t) -> float:
+        return error((named(c, y) & placed(b, t)).any(1))
+
     mistakes: dict[str, Callable] = {
-        "That is the share of images that are right; the error is the rest.": lambda c, b, y, t: (
-            1 - error((named(c, y) & placed(b, t)).any(1))
-        ),
+        "That is the share of images that are right; the error is the rest.": lambda *case: 1 - target(*case),
+        "A share from 0 to 1 is asked, not percent.": lambda *case: 100 * target(*case),
+        "That is how many images are wrong; divide by their number.": lambda *case: len(case[0]) * target(*case),
         "Only the first guess counts in yours. ANY of the k will do.": lambda c, b, y, t: error(
             (named(c, y) & placed(b, t))[:, 0]
         ),
@@ -458,24 +456,8 @@ def localization_error(attempt: Callable, seed: int = 0) -> Verdict:
             named(c, y) & placed(b, t)
         ),
     }
-    cases = [images(6, 1), images(12, 2), images(18, 5)]
-    answers = []
-    for case in cases:
-        count, k = case[0].shape
-        on = f"{count} images with {k} guess{'es' * (k > 1)} each"
-        number, verdict = _number_on(attempt, case, on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        answers.append(number)
-    targets = [error((named(c, y) & placed(b, t)).any(1)) for c, b, y, t in cases]
-    if close(answers, targets):
-        return Verdict(task, "passed", f"right on all {len(cases)} sets of images.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not close(pair[:1], pair[1:]))
-    count, k = cases[place][0].shape
-    message = f"on {count} images with {k} guess{'es' * (k > 1)} each it returned {answers[place]:.4g}, not {targets[place]:.4g}."
-    if close([mine / 100 for mine in answers], targets):
-        return Verdict(task, "wrong", f"{message} A share from 0 to 1 is asked, not percent.")
-    for words, mistaken in mistakes.items():
-        if close(answers, [mistaken(*case) for case in cases]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    cases = {
+        f"{count} images with {k} guess{'es' * (k > 1)} each": images(count, k)
+        for count, k in ((6, 1), (13, 2), (23, 5))
+    }
+    return judge_numbers("localization error", attempt, target, cases, mistakes, tolerance=1e-5)
