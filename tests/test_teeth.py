@@ -48,16 +48,12 @@ HARMLESS = {
     "16-fused_classes": {"line 4: sum for mean"},  # has its largest value at the same place
     "16-claim_grade": {"line 5: GtE for Gt", "line 6: LtE for Lt"},  # a gain that equals the reach to the last bit
     "17-within_budget": {"line 5: 2 for 1"},  # which of two equals
-    "18-greedy": {"line 9: GtE for Gt"},  # a score that equals the limit to the last bit
     "20-passed_down": {"line 4: GtE for Gt"},  # a gradient of 0 is multiplied by 0 or by 1
     "21-pooled_vectors": {"line 4: sum for mean"},  # is scaled to length 1
     "21-nearest_accuracy_of": {"line 6: 0 for 1"},  # a is as like to b as b to a
     "21-principal_coordinates": {"line 5: True for False"},  # more directions than are used
     "22-two_view_vectors": {"line 4: Mult for Div", "line 4: 3 for 2", "line 4: 1 for 2"},  # is scaled to length 1
-    "23-forgets_places": {
-        *("line 7: 0.0002 for 0.0001", "line 7: 2e-05 for 1e-05"),  # how near is free
-        *("line 4: 3 for 2", "line 4: 2 for 3"),  # the maps are square
-    },
+    "23-forgets_places": {"line 7: 0.0002 for 0.0001", "line 7: 2e-05 for 1e-05"},  # how near is free
 }
 """By exercise: mutations that change nothing that was asked for. Each was looked at by a person."""
 

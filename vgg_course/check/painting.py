@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vgg_course.check.judging import judge_numbers, judge_tensors
-from vgg_course.check.verdict import Verdict, answer_on, short
+from vgg_course.check.judging import Kind, judge, judge_numbers, judge_tensors
+from vgg_course.check.verdict import Verdict
 
 # --- which channels fire together ---
 
@@ -145,41 +145,40 @@ def total_variation(attempt: Callable, seed: int = 0) -> Verdict:
 
 # --- what has lost the places ---
 
-FIRST, ALL = "the mean of the first channel", "the mean of all values"
-
 
 def forgets_places(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(statistic, values)``: is ``statistic(values)`` the same when the places are shuffled?"""
     import torch
+    from torch.nn.functional import avg_pool2d
 
-    task, generator = "who has lost the places", torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     weights = torch.randn(7, 4 * 144, generator=generator)
 
     def pairs(x, y):
         return torch.einsum("bchw,bdhw->bcd", x, y) / x[0, 0].numel()
 
-    def steps(x):
-        return x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()
-
     statistics: dict[str, tuple[Callable, bool]] = {
         "the mean of each channel": (lambda x: x.mean((2, 3)), True),
         "the values themselves": (lambda x: x, False),
         "the Gram matrix": (lambda x: pairs(x, x), True),
-        ALL: (lambda x: x.mean(), True),
+        "the mean of each picture": (lambda x: x.mean((1, 2, 3)), True),
         "the largest value of each channel": (lambda x: x.amax((2, 3)), True),
         "the values of each channel in order of size": (lambda x: x.flatten(2).sort().values, True),
-        FIRST: (lambda x: x[:, 0].mean(), True),
+        "the mean of the first channel": (lambda x: x[:, 0].mean((1, 2)), True),
         "where each channel is largest": (lambda x: x.flatten(2).argmax(2), False),
         "a fully-connected layer": (lambda x: x.flatten(1) @ weights.T, False),
         "the mean of each row": (lambda x: x.mean(3), False),
         "the mean of each column": (lambda x: x.mean(2), False),
         "the Gram matrix of 2x2 means": (
-            lambda x: (lambda p: pairs(p, p))(torch.nn.functional.avg_pool2d(x, 2)),
+            lambda x: (lambda p: pairs(p, p))(avg_pool2d(x, 2, stride=1)),
             False,
         ),
         "the products with the neighbor to the right, around the edge": (lambda x: pairs(x, x.roll(1, 3)), False),
-        "the total variation": (steps, False),
+        "the total variation": (lambda x: x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean(), False),
     }
+    truth = dict(statistics.values())
+    not_summed = ("the largest value of each channel", "the values of each channel in order of size")
+    exact = {statistics[name][0] for name in not_summed}
 
     def by(shuffle: Callable, same: Callable = lambda a, b: torch.allclose(a.double(), b.double(), 1e-4, 1e-5)):
         return lambda statistic, x: same(statistic(x), statistic(shuffle(x)))
@@ -223,36 +222,35 @@ def forgets_places(attempt: Callable, seed: int = 0) -> Verdict:
         ),
         "You compare shapes. A shuffle never changes those: compare the numbers.": lambda s, x: True,
         "It is the other way round: True means that the statistic stays the same.": (lambda s, x: not by(places)(s, x)),
+        "You ask for numbers that are equal to the last bit. In another order, sums round otherwise: use torch.allclose.": (
+            lambda statistic, x: statistic in exact
+        ),
         "It says False to everything. Do you compare with the values, in place of the statistic before and after?": (
             lambda s, x: False
         ),
     }
-    cases = []
-    for name, (statistic, forgets) in statistics.items():
-        values = torch.rand(2, 4, 12, 12, generator=generator)  # float32: sums depend on their order
-        cases.append((name, statistic, values, forgets))
-    answers = []
-    for name, statistic, values, _ in cases:
-        answer, verdict = answer_on(attempt, [statistic, values.clone()], name, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        answer = answer.item() if getattr(answer, "shape", None) == () and hasattr(answer, "item") else answer
-        if not isinstance(answer, bool):
-            return Verdict(task, "wrong", f"for {name} it returned {short(answer)}; True or False is wanted.")
-        answers.append(answer)
-    if answers == [forgets for *_, forgets in cases]:
-        return Verdict(task, "passed", f"right on all {len(cases)} statistics.")
-    name, mine = next((case[0], answer) for case, answer in zip(cases, answers, strict=True) if answer != case[3])
-    stays = "does change" if mine else "does not change"
-    message = f"for {name} it returned {mine}, but a shuffle of the places {stays} that."
-    for words, mistaken in mistakes.items():
-        if answers == [bool(mistaken(statistic, values)) for _, statistic, values, _ in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    wrong = {case[0] for case, answer in zip(cases, answers, strict=True) if answer != case[3]}
-    if "the mean of each channel" in wrong and wrong <= {"the mean of each channel", "the Gram matrix", FIRST, ALL}:
-        words = "You ask for numbers that are equal to the last bit. In another order, sums round otherwise: use torch.allclose."
-        return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    shapes = [(8, 18), (18, 8), (9, 16), (16, 9)]
+    turn = int(torch.randint(4, (), generator=generator))
+    cases = {  # 16 pictures in float32: some of their sums depend on the order
+        name: {"statistic": statistic, "values": torch.rand(16, 4, *shapes[(i + turn) % 4], generator=generator)}
+        for i, (name, (statistic, _)) in enumerate(statistics.items())
+    }
+    kind = Kind(
+        "True or False is wanted",
+        _truth_value,
+        lambda mine, right: mine == right,
+        lambda mine, right: 0.0,
+        lambda mine, right: (
+            f"it returned {mine}, but a shuffle of the places {'does not' if right else 'does'} change that."
+        ),
+    )
+    return judge("who has lost the places", attempt, lambda statistic, x: truth[statistic], cases, mistakes, kind)
+
+
+def _truth_value(answer: object) -> bool | None:
+    """True or False, also from a tensor or an array; None for everything else."""
+    answer = answer.item() if getattr(answer, "shape", None) == () and hasattr(answer, "item") else answer
+    return answer if isinstance(answer, bool) else None
 
 
 # --- the guess with the least squared error ---
