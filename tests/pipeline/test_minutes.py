@@ -23,7 +23,7 @@ def test_reading_follows_the_rule(monkeypatch, text, seconds):
 
 def test_a_fact_may_ask_for_them():
     assert facts.evaluate("minutes['03'].read") == minutes.of("03_trace_receptive_fields")["read"]
-    with pytest.raises(facts.FactError, match="no chapter '99'|no item '99'"):
+    with pytest.raises(facts.FactError, match=r"no chapter '99'|no item '99'"):
         facts.evaluate("minutes['99'].read")
 
 

@@ -22,6 +22,7 @@ from vgg_course.check.convolving import (
 from vgg_course.check.counting import activation_bytes, conv_macs, conv_parameters, largest_batch, peak_values
 from vgg_course.check.depth import difference_interval, pairs_against, seeds_needed, with_5x5
 from vgg_course.check.diagnosing import cured, diagnosis
+from vgg_course.check.figuring import channels_for, maps_with_pool, melted, times_as_many, widened, widest_start
 from vgg_course.check.heads import deepest_stage, dilated_span, jump_and_field, mean_iou, roi_pool
 from vgg_course.check.initializing import copied_layers, gain, he_normal, keeping_deviation
 from vgg_course.check.localizing import box_in_image, greedy_merge, iou, localization_error, per_class_loss
@@ -59,6 +60,7 @@ __all__ = [
     "bottleneck_weights",
     "box_in_image",
     "channel_statistics",
+    "channels_for",
     "claim_grade",
     "composed_kernel",
     "controlled_pairs",
@@ -109,7 +111,9 @@ __all__ = [
     "layer_to_look_at",
     "live_run",
     "localization_error",
+    "maps_with_pool",
     "mean_iou",
+    "melted",
     "merged_gradient",
     "nearest_accuracy",
     "net_within",
@@ -147,12 +151,15 @@ __all__ = [
     "shrinkage",
     "sparsity",
     "speed_up",
+    "times_as_many",
     "top_cells",
     "top_k_error",
     "total_variation",
     "two_view_vectors",
     "verdict_on_ordering",
     "weights_saved",
+    "widened",
+    "widest_start",
     "with_5x5",
     "within_budget",
 ]
