@@ -2,7 +2,6 @@
 
 import copy
 
-import pytest
 import torch
 
 from vgg_course import check
@@ -86,8 +85,15 @@ class Stub(Anew):
         raise NotImplementedError
 
 
-class NoLength:
-    __init__, __getitem__ = Anew.__init__, Anew.__getitem__
+class TwiceAsLong(Anew):
+    def __len__(self):
+        return 2 * len(self.images)
+
+
+class Twice(Anew):
+    def __getitem__(self, index):
+        self.augment(self.images[index])
+        return super().__getitem__(index)
 
 
 def alarm(model, images):
@@ -111,32 +117,18 @@ def calm_alarm(model, images):
     return alarm(copy.deepcopy(model).eval(), images)
 
 
-def moody_alarm(model, images):
-    model.eval()
-    return alarm(model, images)
-
-
 def has_batch_norm(model, images):
     return any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
 
 
+def tired_alarm(model, images):
+    rings = alarm(model, images)
+    model.eval()
+    return rings
+
+
 def pick(validation, test):
     return test[validation.index(max(validation))]
-
-
-SOLUTIONS = {
-    check.shrinkage: lambda lr, wd, steps: (1 - lr * wd) ** steps,
-    check.epoch_loss: lambda losses, sizes: sum(a * n for a, n in zip(losses, sizes, strict=True)) / sum(sizes),
-    check.reported_accuracy: pick,
-    check.augmented_anew: Anew,
-    check.depends_on_company: alarm,
-}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda checker: checker.__name__)
-def test_the_solution_passes(checker):
-    verdict = checker(SOLUTIONS[checker])
-    assert verdict, verdict
 
 
 def test_a_tensor_with_one_number_is_a_number():
@@ -161,7 +153,6 @@ WRONG = [
     (check.shrinkage, lambda lr, wd, n: 1 - lr * wd, "take all of them"),
     (check.shrinkage, lambda lr, wd, n: (1 - 2 * lr * wd) ** n, "half the square"),
     (check.shrinkage, lambda lr, wd, n: (1 + lr * wd) ** n, "The weight grows"),
-    (check.shrinkage, lambda lr, wd, n: 0.0, "not 0.9025"),
     (check.epoch_loss, lambda losses, sizes: losses[-1], "last mini-batch"),
     (check.epoch_loss, lambda losses, sizes: sum(losses) / len(losses), "more weight than the others"),
     (
@@ -175,7 +166,6 @@ WRONG = [
         "divide by the number of images",
     ),
     (check.epoch_loss, lambda losses, sizes: sum(losses) / sum(sizes), "multiply it by the size"),
-    (check.epoch_loss, lambda losses, sizes: min(losses), "it returned"),
     (check.reported_accuracy, lambda held, test: max(test), "with the test images"),
     (check.reported_accuracy, lambda held, test: max(held), "it flatters"),
     (check.reported_accuracy, lambda held, test: test[-1], "the last epoch"),
@@ -190,38 +180,20 @@ WRONG = [
     (check.augmented_anew, Stored, "made from the first one"),
     (check.augmented_anew, InPlace, "handed in have changed"),
     (check.augmented_anew, ImageAlone, "a pair of image and label"),
-    (check.augmented_anew, WrongLabel, "the labels of [2] and [4] are 3 and 5"),
+    (check.augmented_anew, WrongLabel, "the label is not that of"),
     (check.augmented_anew, WholeSet, "is it one image"),
-    (check.augmented_anew, AlwaysFirst, "not a guise of image 2"),
-    (check.augmented_anew, NoLength, "TypeError"),
-    (check.depends_on_company, careless_alarm, "changed its running statistics"),
+    (check.augmented_anew, AlwaysFirst, "a guise of another image"),
+    (check.augmented_anew, TwiceAsLong, "not the number of images"),
+    (check.augmented_anew, Twice, "more than once for one image"),
+    (check.depends_on_company, careless_alarm, "running statistics have changed"),
     (check.depends_on_company, exact_alarm, "rounded differently"),
     (check.depends_on_company, calm_alarm, "never rings"),
-    (check.depends_on_company, moody_alarm, "in the other mode"),
+    (check.depends_on_company, tired_alarm, "in the other mode"),
     (check.depends_on_company, lambda model, images: model.training, "answers for the mode"),
     (check.depends_on_company, has_batch_norm, "answers for the layers"),
     (check.depends_on_company, lambda model, images: True, "always rings"),
-    (check.depends_on_company, lambda model, images: not model.training, "it says False, not True"),
-    (check.depends_on_company, lambda model, images: 1, "True or False is wanted"),
+    (check.depends_on_company, lambda model, images: not alarm(model, images), "turned around"),
 ]
-
-
-@pytest.mark.parametrize(("checker", "attempt", "words"), WRONG, ids=lambda value: getattr(value, "__name__", None))
-def test_a_wrong_answer_gets_the_right_diagnosis(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert words in verdict.message, verdict
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [None, "many", float("nan"), float("inf"), 10**400, 1j, torch.ones(2), [], True],
-    ids=lambda a: type(a).__name__,
-)
-@pytest.mark.parametrize("checker", [check.shrinkage, check.epoch_loss, check.reported_accuracy])
-def test_what_is_no_number_is_told_so(checker, answer):
-    verdict = checker(lambda *arguments: answer)
-    assert verdict.status == "wrong"
 
 
 def test_a_stub_in_a_method_is_not_attempted():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+import random
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
+from types import SimpleNamespace
+from typing import NamedTuple
 
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, ask, not_attempted, short
+from vgg_course.check.judging import Kind, judge, judge_numbers
+from vgg_course.check.verdict import Verdict, answer_on
 
 _judge = partial(judge_numbers, tolerance=1e-6)  # the same formula in another order rounds otherwise
 
@@ -30,15 +33,20 @@ SHRINKAGE_MISTAKES = {
 }
 
 
-def shrinkage(attempt: Callable) -> Verdict:
+def shrinkage(attempt: Callable, seed: int = 0) -> Verdict:
     """Judge ``attempt(learning_rate, weight_decay, steps)``: what SGD without momentum leaves of a weight, by decay alone."""
-    cases = [
-        {"learning_rate": 0.1, "weight_decay": 0.5, "steps": 2},
-        {"learning_rate": 0.01, "weight_decay": 5e-4, "steps": 1000},
-        {"learning_rate": 0.01, "weight_decay": 0.5, "steps": 106},
-        {"learning_rate": 0.05, "weight_decay": 0.1, "steps": 0},
+    draw = random.Random(seed)
+    cases = [(0.1, 0.5, 2), (0.01, 5e-4, 1000), (0.01, 0.5, 106), (0.05, 0.1, 0)]
+    cases += [
+        (draw.choice((0.02, 0.05, 0.1)), round(draw.uniform(0.01, 0.5), 3), draw.randint(3, 90)) for _ in range(3)
     ]
-    return _judge("shrinkage", attempt, lambda lr, wd, n: (1 - lr * wd) ** n, cases, SHRINKAGE_MISTAKES)
+    return _judge(
+        "shrinkage",
+        attempt,
+        lambda lr, wd, n: (1 - lr * wd) ** n,
+        [{"learning_rate": lr, "weight_decay": wd, "steps": n} for lr, wd, n in cases],
+        SHRINKAGE_MISTAKES,
+    )
 
 
 # --- the loss of an epoch ---
@@ -60,14 +68,18 @@ EPOCH_LOSS_MISTAKES = {
 }
 
 
-def epoch_loss(attempt: Callable) -> Verdict:
+def epoch_loss(attempt: Callable, seed: int = 0) -> Verdict:
     """Judge ``attempt(losses, sizes)``: the mean over all images, from each batch's mean loss and its size."""
+    draw = random.Random(seed)
     cases = [
         {"losses": [0.5, 2.0], "sizes": [3, 1]},
         {"losses": [0.25, 0.75, 0.5, 3.0], "sizes": [128, 128, 128, 24]},
         {"losses": [1.25, 0.5], "sizes": [64, 64]},
         {"losses": [0.75], "sizes": [24]},
     ]
+    for batches in (3, 6):
+        sizes = [64] * batches + [draw.randint(2, 60)]
+        cases.append({"losses": [round(draw.uniform(0.1, 3), 2) for _ in sizes], "sizes": sizes})
 
     def target(losses: Sequence[float], sizes: Sequence[int]) -> float:
         return sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
@@ -104,139 +116,161 @@ REPORT_MISTAKES = {
 }
 
 
-def reported_accuracy(attempt: Callable) -> Verdict:
+def reported_accuracy(attempt: Callable, seed: int = 0) -> Verdict:
     """Judge ``attempt(validation, test)``: the test accuracy of the epoch that validation picks, the first of equals."""
+    draw = random.Random(seed)
     cases = [
         {"validation": [0.75, 0.875, 0.8125], "test": [0.75, 0.84375, 0.90625]},
         {"validation": [0.5, 0.9375, 0.625, 0.9375, 0.9375], "test": [0.5, 0.875, 0.9375, 0.890625, 0.84375]},
         {"validation": [0.9375, 0.875, 0.75], "test": [0.90625, 0.96875, 0.8125]},
     ]
+    for epochs in (5, 8):  # in sixteenths, so that some are equal
+        held = [draw.randint(8, 14) / 16 for _ in range(epochs)]
+        cases.append({"validation": held, "test": [share / 32 for share in draw.sample(range(16, 31), epochs)]})
     return judge_numbers("reported_accuracy", attempt, _at_best, cases, REPORT_MISTAKES)
 
 
 # --- images augmented anew whenever they are asked for ---
 
+ANEW_MISTAKES: dict[str, Callable[[SimpleNamespace], bool]] = {
+    "augment was called before anyone asked for an image: that list is frozen, and every epoch will see the same guises. "
+    "Keep the images as they are, and augment in __getitem__.": lambda seen: seen.early > 0,
+    "its len() is not the number of images.": lambda seen: len(seen.made) != len(seen.images),
+    "[index] is no pair; a pair of image and label is wanted.": lambda seen: any(
+        not isinstance(pair, tuple | list) or len(pair) != 2 for pair in seen.pairs
+    ),
+    "the label is not that of the image that was asked for.": lambda seen: (
+        [int(label) for _, label in seen.pairs] != [int(seen.labels[place]) for place in seen.asked]
+    ),
+    "[index] has not as many values as an image: is it one image, (C, H, W)?": lambda seen: (
+        {seen.values(place).numel() for place in range(3)} != {seen.images[0].numel()}
+    ),
+    "augment was never called: the images come out as they went in.": lambda seen: not seen.calls,
+    "the same image came out twice in the same guise: is the first one kept? Augment at every access.": lambda seen: (
+        bool(seen.values(0)[0] == seen.values(1)[0])
+    ),
+    "the images that were handed in have changed: return the augmented image, and do not store it.": lambda seen: (
+        not seen.images.equal(seen.before)
+    ),
+    "augment is called more than once for one image: one call an access.": lambda seen: len(seen.calls) > 3,
+    "the second guise was made from the first one: augment the original, and do not store the result.": lambda seen: (
+        bool(seen.values(1)[0] > seen.before[seen.asked[1]].max() + 2)
+    ),
+    "it is a guise of another image than the one that was asked for.": lambda seen: any(
+        abs(seen.values(i)[0] - seen.before[place].max()) > 10 for i, place in enumerate(seen.asked)
+    ),
+}
 
-def augmented_anew(attempt: Callable) -> Verdict:
+
+def augmented_anew(attempt: Callable, seed: int = 0) -> Verdict:
     """Judge a class ``attempt(images, labels, augment)`` with ``len`` and ``[index]``: ``augment(image)`` anew each time."""
     import torch
 
-    task, on = "augmented_anew", "5 images"
-    images = 1000.0 * torch.arange(5)[:, None, None, None] + torch.zeros(5, 1, 2, 2)
-    labels = torch.tensor([4, 3, 2, 1, 0])
-    before, calls = images.clone(), []
+    draw = random.Random(seed)
+    count = draw.randint(5, 9)
+    twice, once = draw.sample(range(1, count), 2)
+    images = 1000.0 * torch.arange(count)[:, None, None, None] + torch.zeros(count, 1, 2, 2)
+    labels, calls = torch.tensor(draw.sample(range(20, 40), count)), []
 
     def augment(image):
         calls.append(image)
         return image + float(len(calls))  # another guise at every call
 
-    def wrong(words: str) -> Verdict:
-        return Verdict(task, "wrong", f"on {on} {words}")
+    def flaw(images, labels, augment) -> str | None:
+        """What is wrong first; empty if nothing is."""
+        seen = SimpleNamespace(
+            images=images, labels=labels, calls=calls, before=images.clone(), asked=(twice, twice, once)
+        )
+        seen.made = attempt(images, labels, augment)
+        if seen.made is None:
+            return None
+        seen.early = len(calls)
+        seen.pairs = [seen.made[place] for place in seen.asked]
+        seen.values = lambda i: torch.as_tensor(seen.pairs[i][0]).reshape(-1)
+        return next((words for words, found in ANEW_MISTAKES.items() if found(seen)), "")
 
-    if not callable(attempt):
-        return Verdict(task, "wrong", f"hand over the function itself, or the class; this is {type(attempt).__name__}.")
-    try:
-        made = ask(attempt, images, labels, augment)
-        if made is None:
-            return wrong("it returned None. Hand over a class, or a function that returns its object.")
-        early = len(calls)
-        if early:
-            return wrong(
-                f"augment was called {early} times before anyone asked for an image: that list is frozen, and every "
-                "epoch will see the same guises. Keep the images as they are, and augment in __getitem__."
-            )
-        if len(made) != len(images):
-            return wrong(f"len() is {len(made)}, not {len(images)}.")
-        pairs = [made[index] for index in (2, 2, 4)]
-        if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
-            return wrong(f"[2] is {short(pairs[0])}; a pair of image and label is wanted.")
-        (first, label), (second, _), (_, other) = pairs
-        if int(label) != 2 or int(other) != 0:
-            return wrong(f"the labels of [2] and [4] are {int(label)} and {int(other)}, not 2 and 0.")
-        first, second = torch.as_tensor(first).reshape(-1), torch.as_tensor(second).reshape(-1)
-        if first.numel() != 4:
-            return wrong(f"the image of [2] has {first.numel()} values, not 4: is it one image, (C, H, W)?")
-        first, second = first[0].item(), second[0].item()
-    except NotImplementedError:
-        return not_attempted(task)
-    except Exception as error:  # whatever a student's code raises becomes part of the verdict
-        return wrong(f"it raised {type(error).__name__}: {error}")
-    if len(calls) == 0:
-        return wrong("augment was never called: the images come out as they went in.")
-    if first == second:
-        return wrong("the same image came out twice in the same guise: is the first one kept? Augment at every access.")
-    if not torch.equal(images, before):
-        return wrong("the images that were handed in have changed: return the augmented image, and do not store it.")
-    if second > 2000 + 2:
-        return wrong("the second guise was made from the first one: augment the original, and do not store the result.")
-    if abs(first - 2000) > 10:
-        return wrong(f"[2] is not a guise of image 2: its first value is {first:g}, about 2000 is expected.")
-    if len(calls) > 3:
-        return wrong(f"augment was called {len(calls)} times for 3 images: one call an access.")
-    return Verdict(
-        task, "passed", "nothing is drawn early, every access has a guise of its own, and the originals stay."
-    )
+    task, on = "augmented_anew", f"{count} images, when asked for [{twice}] twice and [{once}] once:"
+    words, verdict = answer_on(flaw if callable(attempt) else attempt, [images, labels, augment], on, task)
+    if verdict is not None:  # a verdict is false unless it passed
+        return verdict
+    if words:
+        return Verdict(task, "wrong", f"on {on} {words}")
+    praise = "nothing is drawn early, every access has a guise of its own, and the originals stay."
+    return Verdict(task, "passed", praise)
 
 
 # --- an alarm for batches that speak to one another ---
 
 
-def depends_on_company(attempt: Callable) -> Verdict:
-    """Judge ``attempt(model, images)``: whether what the model says of the first image depends on the others, as it is."""
-    import torch
+class _Alarm(NamedTuple):
+    rings: bool
+    trace: str = ""  # what it left behind in the net
 
-    task, answers = "depends_on_company", []
-    cases = [(mode, net) for net in ("batch norm", "no batch norm") for mode in (True, False)]
-    for training, kind in cases:
-        model, images = _small_net(kind == "batch norm")
-        model.train(training)
-        on = f"a net with {kind} in {'train' if training else 'eval'} mode"
-        before = copy.deepcopy(model.state_dict())
-        if not callable(attempt):
-            return Verdict(task, "wrong", f"hand over the function itself; this is {type(attempt).__name__}.")
-        try:
-            answer = ask(attempt, model, images.clone())
-        except NotImplementedError:
-            return not_attempted(task)
-        except Exception as error:
-            return Verdict(task, "wrong", f"on {on} it raised {type(error).__name__}: {error}")
-        if answer is None:
-            return Verdict(
-                task, "wrong", f"on {on} it returned None. Does it print the answer instead of returning it?"
-            )
-        if hasattr(answer, "numel") and hasattr(answer, "item") and answer.numel() == 1 and answer.dtype == torch.bool:
+
+COMPANY_MISTAKES: dict[str, Callable[[str, str], bool]] = {
+    "It never rings. Did you call eval() first? Or compare the whole batch with itself?": lambda net, mode: False,
+    "It always rings. Sums are rounded differently in batches of other sizes: compare with torch.allclose and a tolerance.": (
+        lambda net, mode: True
+    ),
+    "It answers for the mode; a net without batch norm may be in train mode and judge each image alone.": (
+        lambda net, mode: mode == "train"
+    ),
+    "It answers for the layers; in eval mode batch norm uses what it stored. Compare what the net says.": (
+        lambda net, mode: net == "batch norm"
+    ),
+    "The answer is turned around: True means that the others matter.": lambda net, mode: not _speak(net, mode),
+}
+TRACES: dict[str, Callable] = {
+    "the answers are right, but the net was left in the other mode. Leave no trace: look at copy.deepcopy(model).": (
+        lambda model, was: model.training != was.training
+    ),
+    "the answers are right, but the running statistics have changed: two looks, two nets. Look at copy.deepcopy(model).": (
+        lambda model, was: any(
+            not value.equal(other)
+            for value, other in zip(model.state_dict().values(), was.state_dict().values(), strict=True)
+        )
+    ),
+}
+
+
+def _speak(net: str, mode: str) -> bool:
+    """Whether images of one batch speak to one another."""
+    return net == "batch norm" and mode == "train"
+
+
+def depends_on_company(attempt: Callable, seed: int = 0) -> Verdict:
+    """Judge ``attempt(model, images)``: whether what the model says of the first image depends on the others, as it is."""
+
+    def alarm(net: str, mode: str) -> object:
+        model, images = _small_net(net == "batch norm", seed)
+        was = deepcopy(model.train(mode == "train"))
+        answer = attempt(model, images.clone())
+        if str(getattr(answer, "dtype", "")) == "torch.bool" and answer.numel() == 1:
             answer = answer.item()
         if not isinstance(answer, bool):
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; True or False is wanted.")
-        if model.training != training:
-            words = "left it in the other mode. Judge the net in the mode it is in: that is what the alarm is about."
-            return Verdict(task, "wrong", f"on {on} your function {words}")
-        if any(not torch.equal(value, before[name]) for name, value in model.state_dict().items()):
-            words = "changed its running statistics: two looks, two nets. Look at copy.deepcopy(model)."
-            return Verdict(task, "wrong", f"on {on} your function {words}")
-        answers.append(answer)
-    right = [True, False, False, False]
-    if answers == right:
-        return Verdict(task, "passed", "the alarm rings for batch norm in train mode, and for nothing else.")
-    if not any(answers):
-        words = "Did you call eval() first? Or compare the whole batch with itself?"
-        return Verdict(task, "wrong", f"it never rings, not even for batch norm in train mode. {words}")
-    if all(answers):
-        words = "Sums are rounded differently in batches of other sizes: compare with torch.allclose and a tolerance."
-        return Verdict(task, "wrong", f"it always rings, even in eval mode. {words}")
-    training, kind = next(case for case, mine, target in zip(cases, answers, right, strict=True) if mine != target)
-    place = cases.index((training, kind))
-    found = (
-        f"on a net with {kind} in {'train' if training else 'eval'} mode it says {answers[place]}, not {right[place]}."
+            return answer
+        return _Alarm(answer, next((words for words, left in TRACES.items() if left(model, was)), ""))
+
+    def read(answer: object) -> _Alarm | None:
+        return _Alarm(answer) if isinstance(answer, bool) else answer if isinstance(answer, _Alarm) else None
+
+    kind = Kind(
+        "True or False is wanted",
+        read,
+        lambda mine, right: mine.rings == right.rings,
+        lambda mine, right: 0.0,
+        lambda mine, right: f"it says {mine.rings}, not {right.rings}.",
+        flaw=lambda mine: mine.trace,
     )
-    if answers == [True, False, True, False]:
-        found += " It answers for the mode; a net without batch norm may be in train mode and judge each image alone."
-    if answers == [True, True, False, False]:
-        found += " It answers for the layers; in eval mode batch norm uses what it stored. Compare what the net says."
-    return Verdict(task, "wrong", found)
+    cases = {
+        f"a net with {net} in {mode} mode": {"net": net, "mode": mode}
+        for net in ("batch norm", "no batch norm")
+        for mode in ("train", "eval")
+    }
+    return judge("depends_on_company", alarm if callable(attempt) else attempt, _speak, cases, COMPANY_MISTAKES, kind)
 
 
-def _small_net(batch_norm: bool):
+def _small_net(batch_norm: bool, seed: int):
     """A net and 12 images; its answers are rounded differently in batches of other sizes, as in real life."""
     import torch
     from torch import nn
@@ -248,7 +282,7 @@ def _small_net(batch_norm: bool):
             return x * (1 + 1e-6 * (len(x) % 7))
 
     with torch.random.fork_rng([]):
-        torch.manual_seed(5)
+        torch.manual_seed(5 + seed)
         norm = nn.BatchNorm2d(4) if batch_norm else nn.Identity()
         model = nn.Sequential(
             nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3), Rounded()
