@@ -1,10 +1,8 @@
 """The checkers of the chapter that repeats the paper's tests have teeth."""
 
-import re
 from math import sqrt
 from statistics import mean, pstdev, stdev, variance
 
-import pytest
 import torch
 
 from vgg_course import check
@@ -36,28 +34,6 @@ def in_groups(images, smallest, largest, size, generator, draw=None, cut=random_
     for side in sides.unique().tolist():
         crops[sides == side] = cut(rescale(images[sides == side], side), size, generator)
     return crops
-
-
-SOLUTIONS = {
-    check.verdict_on_ordering: on_zero,
-    check.within_budget: cheapest,
-    check.paired_interval: by_pairs,
-    check.batch_jitter: in_groups,
-}
-named = pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-
-
-@named
-def test_the_solution_passes(checker):
-    verdict = checker(SOLUTIONS[checker])
-    assert verdict, verdict
-
-
-@pytest.mark.parametrize("checker", [check.within_budget, check.paired_interval, check.batch_jitter])
-@pytest.mark.parametrize("seed", range(1, 5))
-def test_it_passes_with_every_seed(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
 
 
 def test_other_right_ways_pass_too():
@@ -140,18 +116,16 @@ def own_seed(images, smallest, largest, size, generator):
     return in_groups(images, smallest, largest, size, torch.Generator().manual_seed(0))
 
 
-def squeezed(images, smallest, largest, size, generator):
-    return rescale(scale_jitter(images, smallest, largest, size, generator), size + 1)
-
-
 def few(sides):
-    return torch.where(sides < 38, 34, torch.where(sides > 46, 50, 42))
+    low, high = sides.min(), sides.max()
+    return torch.where(sides < low + 4, low, torch.where(sides > high - 4, high, low + 8))
 
 
-MISTAKES = [
+WRONG = [
     (check.verdict_on_ordering, sign_of_the_middle, "middles only"),
     (check.verdict_on_ordering, any_will_do, "not enough: all must"),
     (check.verdict_on_ordering, lambda ends: on_zero(ends[:1]), "first interval only"),
+    (check.verdict_on_ordering, lambda ends: on_zero(ends[-1:]), "last interval only"),
     (check.verdict_on_ordering, lambda e: on_zero([(-h, -l) for l, h in e]), "other side's word"),  # noqa: E741
     (check.verdict_on_ordering, lambda e: "reappears" if on_zero(e)[0] == "r" else "cannot tell", "it contradicts"),
     (check.verdict_on_ordering, lambda e: "reappears" if on_zero(e)[0] == "r" else "contradicts", "does not contradict"),
@@ -160,10 +134,6 @@ MISTAKES = [
         lambda e: "reappears" if all(low >= 0 for low, _ in e) else on_zero(e),
         "Zero at the end",
     ),
-    (check.verdict_on_ordering, lambda e: "yes", "the words are 'reappears'"),
-    (check.verdict_on_ordering, lambda e: "cannot tell", "not 'reappears'"),
-    (check.verdict_on_ordering, lambda e: 1, "a word is wanted"),
-    (check.verdict_on_ordering, lambda e: e[7], "it raised IndexError"),
     (check.within_budget, lambda w, b: cheapest(w, 1e9), "do not look at the budget"),
     (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: m), "the cheapest way"),
     (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: -m), "the dearest way"),
@@ -171,31 +141,21 @@ MISTAKES = [
     (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: (-e, m)), "should be low"),
     (check.within_budget, lambda w, b: cheapest(w, b, lambda m, b: m > b), "more than the budget"),
     (check.within_budget, lambda w, b: cheapest(w, b, key=lambda m, e: (e, -m)), "take the cheaper"),
-    (check.within_budget, lambda w, b: 3, "a word is wanted"),
-    (check.within_budget, lambda w, b: None, "not 'both'"),
-    (
-        check.within_budget,
-        lambda w, b: min((n for n in w if w[n][0] <= b), key=lambda n: (w[n][1], w[n][0])),
-        "it raised ValueError",
-    ),
     (check.paired_interval, unpaired, "no pairs"),
     (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * stdev(g)), "left out the root"),
     (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * stdev(g) / len(g)), "not by the number"),
     (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: stdev(g) / sqrt(len(g))), "t is missing"),
-    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 1.96 * stdev(g) / sqrt(len(g))), "in place of t"),
-    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 2 * stdev(g) / sqrt(len(g))), "in place of t"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 1.96 * stdev(g) / sqrt(len(g))), "1.96 in place of t"),
+    (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: 2 * stdev(g) / sqrt(len(g))), "took 2 in place of t"),
     (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * pstdev(g) / sqrt(len(g))), "n - 1"),
     (check.paired_interval, lambda *a: by_pairs(*a, lambda g, t: t * variance(g) / sqrt(len(g))), "take the spread"),
     (check.paired_interval, lambda w, b, t: by_pairs(b, w, t), "sign is turned"),
     (check.paired_interval, lambda *a: by_pairs(*a)[::-1], "low first"),
     (check.paired_interval, lambda w, b, t: (mean(w) - mean(b), by_pairs(w, b, t)[1] - mean(w) + mean(b)), "half width"),
-    (check.paired_interval, lambda *a: by_pairs(*a)[0], "two numbers are wanted"),
-    (check.paired_interval, lambda *a: (1.0, 2.0), "is right"),
-    (check.paired_interval, lambda *a: (float("nan"), 2.0), "is right"),
     (check.batch_jitter, without_end, "leaves its end out"),
-    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a + 1, b, s, g), "smallest side, 34, never"),
-    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a - 2, b, s, g), "34 to 50 are wanted"),
-    (check.batch_jitter, one_scale, "the same scale"),
+    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a + 1, b, s, g), "smallest side never"),
+    (check.batch_jitter, lambda x, a, b, s, g: in_groups(x, a - 2, b, s, g), "outside of the range"),
+    (check.batch_jitter, one_scale, "have the same scale"),
     (check.batch_jitter, lambda x, a, b, s, g: random_crop(x, s, g), "no rescaling"),
     (check.batch_jitter, grouped_order, "another order"),
     (check.batch_jitter, lambda *a: in_groups(*a, cut=middle), "from the middle"),
@@ -203,37 +163,10 @@ MISTAKES = [
     (check.batch_jitter, lambda *a: in_groups(*a, cut=together), "cut at the same place"),
     (check.batch_jitter, lambda *a: in_groups(*a, cut=diagonal), "on the diagonal"),
     (check.batch_jitter, lambda *a: in_groups(*a, cut=last_missing), "never reached"),
-    (check.batch_jitter, lambda *a: in_groups(*a, draw=few), "only 3 different"),
+    (check.batch_jitter, lambda *a: in_groups(*a, draw=few), "only few different"),
     (check.batch_jitter, stretched, "different factors"),
-    (check.batch_jitter, unseeded, "the same generator"),
-    (check.batch_jitter, own_seed, "another generator"),
-    (check.batch_jitter, squeezed, r"\(160, 3, 25, 25\); a batch"),
+    (check.batch_jitter, unseeded, "The same generator"),
+    (check.batch_jitter, own_seed, "Another generator"),
     (check.batch_jitter, lambda x, a, b, s, g: torch.full((160, 3, s, s), float("nan")), "not finite"),
-    (check.batch_jitter, lambda *a: in_groups(*a)[[0] * 160], "twice there"),
-    (check.batch_jitter, lambda x, *a: [in_groups(x, *a)], "returned list"),
-    (check.batch_jitter, lambda x, *a: print(end=""), "returned None"),
+    (check.batch_jitter, lambda *a: in_groups(*a)[[0] * 160], "some images are twice"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("checker", "attempt", "words"), MISTAKES)
-def test_a_usual_mistake_is_caught_and_named(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert re.search(words, verdict.message), verdict.message
-
-
-@named
-def test_a_stub_is_not_attempted(checker):
-    def stub(*_):
-        raise NotImplementedError
-
-    assert checker(stub).status == "not attempted"
-
-
-@named
-@pytest.mark.parametrize(
-    "answer", [float("nan"), "?", [], {}, object(), torch.zeros(0), torch.ones(160, 3, 24, 24), (1, None)]
-)
-def test_no_answer_breaks_a_checker(checker, answer):
-    assert checker(lambda *_: answer).status == "wrong"
-    assert checker(answer).status == "wrong"
