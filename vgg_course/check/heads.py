@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers, judge_pairs, number_in
-from vgg_course.check.verdict import Verdict, answer_on, short
+from vgg_course.check.judging import judge_numbers, judge_pairs, judge_tensors, judge_words
+from vgg_course.check.verdict import Verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +47,7 @@ def jump_and_field(attempt: Callable, seed: int = 0) -> Verdict:
     draw = random.Random(seed)
     conv, pool, hole = (3, 1, 1), (2, 2, 1), (3, 1, 2)
     cases = [
+        (),
         (conv,),
         (conv, conv),
         (conv, pool),
@@ -105,16 +106,16 @@ _STAGES = {"pool1": 2, "conv2_2": 2, "pool2": 4, "conv3_3": 4, "pool3": 8, "conv
 
 def deepest_stage(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(side, jumps)``: the deepest stage with a whole cell inside an object of that side, anywhere."""
-    task, draw = "the deepest stage that will do", random.Random(seed)
-    cases = [
-        (jumps, side)
-        for jumps in (
-            {"image": 1, **_STAGES},
-            {"image": 1, "coarse": draw.randint(3, 5), "blind": draw.randint(20, 30)},
-        )
-        for jump in sorted(set(jumps.values()) - {1})
-        for side in (2 * jump - 1, 2 * jump - 2, jump)
-    ]
+    draw = random.Random(seed)
+    nets = {"image": 1, **_STAGES}, {"image": 1, "coarse": draw.randint(3, 5), "blind": draw.randint(20, 30)}
+    cases = sorted(
+        {
+            (side, net)
+            for net, jumps in enumerate(nets)
+            for jump in sorted(set(jumps.values()) - {1})
+            for side in (2 * jump - 1, 2 * jump - 2, jump, draw.randint(jump, 4 * jump))
+        }
+    )
 
     def told(fits: Callable, last: bool = True) -> Callable:
         def name(side: int, jumps: Mapping[str, int]) -> str:
@@ -138,29 +139,14 @@ def deepest_stage(attempt: Callable, seed: int = 0) -> Verdict:
         ),
         "That is the last stage whatever the object's size.": told(lambda side, jump: True),
     }
-    answers: list[object] = []
-    for jumps, side in cases:
-        answer, verdict = answer_on(attempt, [side, dict(jumps)], f"side={side}, jumps={jumps}", task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, str) or answer not in jumps:
-            message = f"on side={side} it returned {short(answer)}; the name of a stage is wanted: {', '.join(jumps)}."
-            return Verdict(task, "wrong", message)
-        answers.append(answer)
-    targets = [target(side, jumps) for jumps, side in cases]
-    if answers == targets:
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = min(
-        (i for i, pair in enumerate(zip(answers, targets, strict=True)) if pair[0] != pair[1]),
-        key=lambda i: cases[i][1],
+    return judge_words(
+        "the deepest stage that will do",
+        attempt,
+        target,
+        {f"side={side}, jumps={nets[net]}": {"side": side, "jumps": nets[net]} for side, net in cases},
+        mistakes,
+        list({**nets[0], **nets[1]}),
     )
-    jumps, side = cases[place]
-    mine, right = (f"{name} (jump {jumps[name]})" for name in (answers[place], targets[place]))
-    message = f"for an object of {side} pixels it returned {mine}, not {right}."
-    for words, mistaken in mistakes.items():
-        if answers == [mistaken(side, jumps) for jumps, side in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
 
 
 # --- mean IoU ---
@@ -182,7 +168,7 @@ def mean_iou(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(predicted, truth, classes)``: the mean IoU over classes that are there or predicted."""
     import torch
 
-    task, generator = "mean IoU", torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
 
     def told(score: Callable, which: Callable = lambda both, p, t: p + t > 0, first: int = 0) -> Callable:
         return lambda *case: _mean([score(*found) for found in _classes(*case)[first:] if which(*found)])
@@ -205,7 +191,6 @@ def mean_iou(attempt: Callable, seed: int = 0) -> Verdict:
         both, p, t = (sum(f[i] for f in found) for i in range(3))
         return both / (p + t - both)
 
-    target = told(ratio)
     mistakes: dict[str, Callable] = {
         "That is the share of pixels that are right; a large background hides everything else in it.": accuracy,
         "A class that is neither there nor predicted counts as 0 in yours; leave it out.": told(
@@ -213,6 +198,9 @@ def mean_iou(attempt: Callable, seed: int = 0) -> Verdict:
         ),
         "A class that is neither there nor predicted counts as 1 in yours; leave it out.": told(
             lambda both, p, t: ratio(both, p, t) if p + t else 1.0, everywhere
+        ),
+        "A class that is neither there nor predicted is 0 divided by 0 in yours; leave it out.": told(
+            lambda both, p, t: ratio(both, p, t) if p + t else math.nan, everywhere
         ),
         "A class that is predicted and not there has an IoU of 0; you left it out.": told(
             ratio, lambda both, p, t: t > 0
@@ -246,40 +234,15 @@ def mean_iou(attempt: Callable, seed: int = 0) -> Verdict:
         return predicted, truth, classes
 
     noise = torch.randint(0, 4, (2, 9, 9), generator=generator)
+    sides = torch.randint(6, 20, (2,), generator=generator).tolist()
     cases = {
         "a picture where one of three classes is absent": picture(1, 1, 3, 6),
-        "a picture whose object is taken for another class": picture(1, 2, 4, 8),
-        "a picture whose object is overlooked": picture(1, 0, 3, 6),
+        "a picture whose object is taken for another class": picture(1, 2, 4, sides[0]),
+        "a picture whose object is overlooked": picture(1, 0, 3, sides[1]),
         "a picture of four classes": (noise[0], noise[1] * (noise[0] < 3) + noise[0] * (noise[0] > 2), 4),
     }
-    answers = []
-    for on, case in cases.items():
-        predicted, truth, classes = case
-        answer, verdict = answer_on(attempt, [predicted.clone(), truth.clone(), classes], on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        number = number_in(answer)
-        try:
-            number = math.nan if number is None else float(number)
-        except OverflowError:
-            number = math.nan
-        if not math.isfinite(number):
-            more = " Is that 0 divided by 0, for a class that is absent?" if number_in(answer) is not None else ""
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; a finite number is wanted.{more}")
-        answers.append(number)
-    targets = [target(*case) for case in cases.values()]
-
-    def close(some: Sequence[float], others: Sequence[float]) -> bool:
-        return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-6) for a, b in zip(some, others, strict=True))
-
-    if close(answers, targets):
-        return Verdict(task, "passed", f"right on all {len(cases)} pictures.")
-    place = next(i for i in range(len(answers)) if not close(answers[i : i + 1], targets[i : i + 1]))
-    message = f"on {list(cases)[place]} it returned {answers[place]:.4g}, not {targets[place]:.4g}."
-    for words, mistaken in mistakes.items():
-        if close(answers, [mistaken(*case) for case in cases.values()]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    named = {on: dict(zip(("predicted", "truth", "classes"), case, strict=True)) for on, case in cases.items()}
+    return judge_numbers("mean IoU", attempt, told(ratio), named, mistakes, tolerance=1e-5)
 
 
 # --- RoI pooling ---
@@ -305,13 +268,13 @@ def roi_pool(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(maps, box, size)``: the largest value in each of ``size x size`` parts of a box in whole cells."""
     import torch
 
-    task, generator = "RoI pooling", torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     cases = {
-        f"{channels} map(s) of {height}x{width}, box {box}, size {size}": (
-            torch.rand(channels, height, width, generator=generator) - 0.8,
-            box,
-            size,
-        )
+        f"{channels} map(s) of {height}x{width}, box {box}, size {size}": {
+            "maps": torch.randint(-80, 20, (channels, height, width), generator=generator) / 100,
+            "box": box,
+            "size": size,
+        }
         for channels, height, width, box, size in (
             (1, 6, 6, (1, 2, 5, 6), 2),
             (2, 8, 9, (2, 0, 8, 4), 2),
@@ -347,32 +310,4 @@ def roi_pool(attempt: Callable, seed: int = 0) -> Verdict:
         "Your box reaches a cell too far: x1 and y1 are one past the last cell.": longer,
         "Values may be below 0: begin with the values themselves, not with zeros.": lambda *c: _pooled(*c).clamp(min=0),
     }
-    answers = []
-    for on, (maps, box, size) in cases.items():
-        answer, verdict = answer_on(attempt, [maps.clone(), box, size], on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, torch.Tensor) or answer.is_complex() or answer.ndim == 0:
-            message = f"on {on} it returned {short(answer)}; a tensor (channels, size, size) is wanted."
-            return Verdict(task, "wrong", message)
-        if answer.shape != (len(maps), size, size):
-            message = f"on {on} it returned shape {tuple(answer.shape)}, not {(len(maps), size, size)}."
-            return Verdict(task, "wrong", message)
-        answers.append(answer.double())
-    targets = [_pooled(*case).double() for case in cases.values()]
-
-    def same(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
-        return all(
-            a.shape == b.shape and torch.allclose(a, b.double(), atol=1e-6) for a, b in zip(some, others, strict=True)
-        )
-
-    if same(answers, targets):
-        return Verdict(task, "passed", f"right on all {len(cases)} boxes.")
-    place = next(i for i in range(len(answers)) if not same(answers[i : i + 1], targets[i : i + 1]))
-    wrong = (~torch.isclose(answers[place], targets[place], atol=1e-6)).nonzero()[0].tolist()
-    mine, right = (float(some[place][tuple(wrong)]) for some in (answers, targets))
-    message = f"on {list(cases)[place]} value {tuple(wrong)} is {mine:.4g}, not {right:.4g}."
-    for words, mistaken in mistakes.items():
-        if same(answers, [mistaken(*case) for case in cases.values()]):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    return judge_tensors("RoI pooling", attempt, _pooled, cases, mistakes)
