@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from vgg_course.accounting import ledger
-from vgg_course.check.judging import judge_numbers, judge_pairs
-from vgg_course.check.verdict import Verdict, attempt_on
+from vgg_course.check import beside
+from vgg_course.check.judging import TENSORS, Kind, judge, judge_numbers, judge_pairs, real_tensor
+from vgg_course.check.verdict import Verdict, ask, short
 from vgg_course.configuration import CONFIGURATIONS
 
 
@@ -73,7 +75,12 @@ def crop_of_cell(attempt: Callable, seed: int = 0) -> Verdict:
                 32 * column + 223,
             ),
         },
+        picture=lambda mine, right: beside.boxes(_crop(*right), _crop(*mine)),
     )
+
+
+def _crop(top: float, left: float) -> tuple[float, ...]:
+    return left, top, left + 224, top + 224
 
 
 def _convolutions(size: int) -> int:
@@ -90,14 +97,15 @@ def _cells(size: int) -> int:
     return (size // 32 - 6) ** 2
 
 
-def dense_macs(attempt: Callable) -> Verdict:
+def dense_macs(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(size)``: MACs of configuration D, made convolutional, on one ``size x size`` image."""
+    sizes = [224, 256, 300, 384, *random.Random(seed).sample(range(400, 1000), 3)]
     whole = _convolutions(224) + _connected(224)
     return judge_numbers(
         "MACs of a dense evaluation",
         attempt,
         lambda size: _convolutions(size) + _cells(size) * _connected(224),
-        [{"size": size} for size in (224, 256, 300, 384, 512, 992)],
+        [{"size": size} for size in sizes],
         {
             "The fully-connected layers run once at every cell of the score map.": lambda size: (
                 _convolutions(size) + _connected(224)
@@ -129,95 +137,173 @@ def as_convolution(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(linear, channels, side)``: a convolution that computes the same on a ``side x side`` grid."""
     import torch
     from torch import nn
-    from torch.nn import functional
 
-    task, generator = "a fully-connected layer as a convolution", torch.Generator().manual_seed(seed)
+    generator, kept, cases = torch.Generator().manual_seed(seed), {}, {}
     for channels, side, features in ((2, 2, 3), (5, 3, 4), (6, 1, 6), (3, 7, 10)):
-        linear = nn.Linear(channels * side * side, features)
-        weight, bias = (torch.randn(p.shape, generator=generator) for p in (linear.weight, linear.bias))
+        linear = nn.utils.skip_init(nn.Linear, channels * side * side, features)
         with torch.no_grad():
-            linear.weight.copy_(weight)
-            linear.bias.copy_(bias)
-        case = f"on a layer from {channels} channels of {side}x{side} to {features} outputs"
-        layer, verdict = attempt_on(attempt, {"linear": linear, "channels": channels, "side": side}, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(layer, nn.Module):
-            return Verdict(task, "wrong", f"{case} it returned a {type(layer).__name__}; return the nn.Conv2d itself.")
-        if not (torch.equal(linear.weight, weight) and torch.equal(linear.bias, bias)):
-            return Verdict(task, "wrong", f"{case} it changed the layer that it was given; copy its weights.")
-        if message := _layout(layer, channels, side, features):
-            return Verdict(task, "wrong", f"{case}: {message}")
-        small = torch.randn(2, channels, side, side, generator=generator)
-        large = torch.randn(1, channels, side + 2, side + 3, generator=generator)
-        kernel, mistakes = weight.unflatten(1, (channels, side, side)), {}
-        if side > 1:
-            mistakes = {
-                "The order of the values is wrong: flatten lays out channel by channel, (C, H, W), and you read (H, W, C).": (
-                    weight.unflatten(1, (side, side, channels)).permute(0, 3, 1, 2)
-                ),
-                "Rows and columns of the window are swapped: (C, H, W), not (C, W, H).": kernel.transpose(2, 3),
-                "The window is turned by 180 degrees; torch's convolution does not turn it.": kernel.flip(2, 3),
-            }
-        mistakes["You read the matrix by columns. It is (outputs, inputs): one row is one window."] = weight.T.reshape(
-            kernel.shape
+            for parameter in linear.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        kept[linear] = [parameter.detach().clone() for parameter in linear.parameters()]
+        on = f"a layer from {channels} channels of {side}x{side} to {features} outputs"
+        cases[on] = {"linear": linear, "channels": channels, "side": side}
+
+    def arranged(change: Callable, biased: bool = True) -> Callable:
+        """Convolutions whose kernel is made from the matrix in that way."""
+
+        def made(linear, channels: int, side: int):
+            weight, bias = kept[linear]
+            return _convolution(change(weight, channels, side), bias if biased else None)
+
+        return made
+
+    def kernel(weight, channels: int, side: int):
+        return weight.unflatten(1, (channels, side, side))
+
+    changed = {
+        "It changed the layer that it was given; copy its weights.": lambda linear, c, s: _convolution(
+            kernel(linear.weight, c, s), linear.bias
         )
-        for x in (small, large):
-            try:
-                with torch.no_grad():
-                    mine = layer(x)
-            except Exception as error:  # the student's module may do anything
-                return Verdict(
-                    task, "wrong", f"{case}: on a grid of {_grid(x)} it raised {type(error).__name__}: {error}"
-                )
-            right = functional.conv2d(x, kernel, bias)
-            if not isinstance(mine, torch.Tensor) or mine.shape != right.shape:
-                got = tuple(mine.shape) if isinstance(mine, torch.Tensor) else type(mine).__name__
-                words = f"{case}: a grid of {_grid(x)} became {got}, not {tuple(right.shape)}. "
-                return Verdict(task, "wrong", words + "Kernel as large as the grid, stride 1, no padding.")
-            if _near(mine, right):
-                continue
-            message = f"{case}: outputs differ by up to {float((mine - right).abs().max()):.3g}."
-            if _near(mine, functional.conv2d(x, kernel)):
-                return Verdict(task, "wrong", f"{message} The bias is missing: copy it too.")
-            for words, mistaken in mistakes.items():
-                if any(_near(mine, functional.conv2d(x, mistaken, b)) for b in (bias, None)):
-                    return Verdict(task, "wrong", f"{message} {words}")
-            return Verdict(task, "wrong", f"{message} Are the weights those of the linear layer?")
-    return Verdict(task, "passed", "equal on its own grid, and at every place of larger ones.")
+    }
+
+    def untouched(layer) -> str:
+        same = all(
+            torch.equal(p, q) for linear, pair in kept.items() for p, q in zip(linear.parameters(), pair, strict=True)
+        )
+        return "" if same else next(iter(changed))
+
+    return judge(
+        "a fully-connected layer as a convolution",
+        attempt,
+        arranged(kernel),
+        cases,
+        {
+            "The bias is missing: copy it too.": arranged(kernel, biased=False),
+            "The order of the values is wrong: flatten lays out channel by channel, (C, H, W), and you read (H, W, C).": (
+                arranged(lambda weight, c, s: weight.unflatten(1, (s, s, c)).permute(0, 3, 1, 2))
+            ),
+            "Rows and columns of the window are swapped: (C, H, W), not (C, W, H).": (
+                arranged(lambda weight, c, s: kernel(weight, c, s).transpose(2, 3))
+            ),
+            "The window is turned by 180 degrees; torch's convolution does not turn it.": (
+                arranged(lambda weight, c, s: kernel(weight, c, s).flip(2, 3))
+            ),
+            "You read the matrix by columns. It is (outputs, inputs): one row is one window.": (
+                arranged(lambda weight, c, s: weight.T.reshape(-1, c, s, s))
+            ),
+            **changed,
+        },
+        replace(CONVOLUTIONS, flaw=untouched),
+    )
 
 
-def _layout(layer, channels: int, side: int, features: int) -> str:
+def _convolution(kernel, bias=None):
+    import torch
+    from torch import nn
+
+    shape = kernel.shape[1], len(kernel), tuple(kernel.shape[2:])
+    layer = nn.utils.skip_init(nn.Conv2d, *shape, bias=bias is not None)  # draws no numbers from torch's own generator
+    with torch.no_grad():
+        layer.weight.copy_(kernel)
+        if bias is not None:
+            layer.bias.copy_(bias)
+    return layer
+
+
+def _module(answer: object) -> object | None:
+    from torch import nn
+
+    return answer if isinstance(answer, nn.Module) else None
+
+
+def _outputs(layer, right) -> list[tuple]:
+    """Two grids, one as large as the right window and one larger, and what a layer makes of each, or why not, in words."""
+    import torch
+
+    generator, found = torch.Generator().manual_seed(0), []
+    for rows, columns in ((0, 0), (2, 3)):
+        side = right.kernel_size[0]
+        x = torch.randn(2, right.in_channels, side + rows, side + columns, generator=generator)
+        try:
+            with torch.no_grad():
+                y = ask(layer, x)
+            found.append((x, f"gave {short(y)}" if real_tensor(y) is None else y))
+        except Exception as error:  # the student's module may do anything
+            found.append((x, f"raised {type(error).__name__}: {error}"))
+    return found
+
+
+def _same_layers(mine, right) -> bool:
+    if _layout(mine, right):
+        return False
+    pairs = zip(_outputs(mine, right), _outputs(right, right), strict=True)
+    return all(_near(y, wanted) for (_, y), (_, wanted) in pairs)
+
+
+def _layers_off(mine, right) -> float:
+    pairs = zip(_outputs(mine, right), _outputs(right, right), strict=True)
+    return max(TENSORS.off(y, wanted) for (_, y), (_, wanted) in pairs)
+
+
+def _layers_apart(mine, right) -> str:
+    if words := _layout(mine, right):
+        return f"it returned {short(mine)}. {words}"
+    for (x, y), (_, wanted) in zip(_outputs(mine, right), _outputs(right, right), strict=True):
+        on = f"it returned a layer that, on a grid of {x.shape[2]}x{x.shape[3]},"
+        if isinstance(y, str):
+            return f"{on} {y}."
+        if y.shape != wanted.shape:
+            return f"{on} gave {tuple(y.shape)}, not {tuple(wanted.shape)}."
+        if not _near(y, wanted):
+            far, largest = float((y - wanted).abs().max()), float(wanted.abs().max())
+            return f"{on} is off by up to {far:.3g}; the largest output is {largest:.3g}."
+    return ""
+
+
+def _layout(layer, right) -> str:
     """What is wrong with the arguments of a convolution; empty if nothing is, or if it is another module."""
     from torch import nn
 
-    if isinstance(layer, nn.Linear):
-        return "it is a linear layer still; make an nn.Conv2d."
-    if not isinstance(layer, nn.Conv2d):
+    reasons = [("It is a linear layer still; make an nn.Conv2d.", isinstance(layer, nn.Linear))]
+    if isinstance(layer, nn.Conv2d):
+        window, channels = layer.kernel_size, (layer.in_channels, layer.out_channels)
+        reasons += [
+            (
+                "A 1x1 window sees one value of the grid; it must cover all of it.",
+                (1, 1) == window != right.kernel_size,
+            ),
+            ("The window must cover the grid: its sides are those of the grid.", window != right.kernel_size),
+            (
+                "It must take in the channels of the grid, and give as many as the layer has outputs.",
+                channels != (right.in_channels, right.out_channels),
+            ),
+            ("The window may not hang over the grid: padding 0.", layer.padding not in ((0, 0), 0, "valid")),
+            ("The window must stop at every place: stride 1.", layer.stride != (1, 1)),
+            (
+                "Its weights are others than those of the linear layer: copy them.",
+                not _near(*map(_sorted, (layer, right))),
+            ),
+        ]
+    return next((words for words, is_so in reasons if is_so), "")
+
+
+def _sorted(layer):
+    return layer.weight.detach().flatten().sort().values
+
+
+def _kernels(mine, right) -> str:
+    """The windows side by side, where they differ."""
+    kernel = getattr(mine, "weight", None)
+    if real_tensor(kernel) is None or kernel.shape != right.weight.shape or _near(kernel, right.weight):
         return ""
-    if layer.kernel_size != (side, side):
-        hint = "A 1x1 window sees one value of the grid." if layer.kernel_size == (1, 1) else ""
-        return (
-            f"its kernel is {_times(layer.kernel_size)}; the window must cover the grid, {side}x{side}. {hint}".strip()
-        )
-    if (layer.in_channels, layer.out_channels) != (channels, features):
-        return f"it goes from {layer.in_channels} channels to {layer.out_channels}, not from {channels} to {features}."
-    if layer.padding not in ((0, 0), 0, "valid"):
-        return f"its padding is {layer.padding}; the window may not hang over the grid: padding 0."
-    if layer.stride != (1, 1):
-        return f"its stride is {_times(layer.stride)}; the window must stop at every place: stride 1."
-    return ""
+    return beside.grids(right.weight, kernel)
 
 
 def _near(mine, right) -> bool:
     import torch
 
-    return torch.allclose(mine.double(), right.double(), rtol=1e-4, atol=1e-4)
+    shapes = getattr(mine, "shape", None) == right.shape
+    return shapes and torch.allclose(mine.double(), right.double(), rtol=1e-4, atol=1e-4)
 
 
-def _times(sides: tuple[int, ...]) -> str:
-    return "x".join(map(str, sides))
-
-
-def _grid(x) -> str:
-    return _times(tuple(x.shape[2:]))
+CONVOLUTIONS = Kind("return the nn.Conv2d itself", _module, _same_layers, _layers_off, _layers_apart, picture=_kernels)
