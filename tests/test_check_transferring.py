@@ -2,7 +2,6 @@
 
 import copy
 
-import pytest
 import torch
 from torch import nn
 
@@ -30,85 +29,12 @@ def ready(net, classes):
     return net
 
 
-SOLUTIONS = {
-    check.hinge_loss: hinge,
-    check.part_rate: rate,
-    check.two_view_vectors: two_views,
-    check.ready_for_head: ready,
-}
-
-
-@pytest.mark.parametrize("checker", SOLUTIONS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("seed", range(4))
-def test_the_solution_passes_with_every_seed(checker, seed):
-    verdict = checker(SOLUTIONS[checker], seed)
-    assert verdict, verdict
-
-
-def says(checker, attempt, words):
-    verdict = checker(attempt)
-    assert verdict.status == "wrong"
-    assert words in verdict.message, verdict
-
-
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda s, y: (1 - s * y).mean(), "costs nothing"),
-        (lambda s, y: hinge(s, y) * len(s), "the sum"),
-        (lambda s, y: (1 - s * y).clamp(min=0).square().mean(), "squared hinge"),
-        (lambda s, y: (-s * y).clamp(min=0).mean(), "not of 0"),
-        (lambda s, y: (1 + s * y).clamp(min=0).mean(), "sign is wrong"),
-        (lambda s, y: (1 - s).clamp(min=0).mean(), "label does not matter"),
-        (lambda s, y: (s * y <= 0).float().mean(), "count mistakes"),
-        (lambda s, y: nn.functional.softplus(-s * y).mean(), "logistic"),
-        (lambda s, y: (1 - s * (2 * y - 1)).clamp(min=0).mean(), "labels of 0 and 1"),
-        (lambda s, y: 0.123, "not"),
-    ],
-)
-def test_a_wrong_hinge_is_explained(attempt, words):
-    says(check.hinge_loss, attempt, words)
-
-
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda i, n, h, d: h * d**i, "falls toward the head"),
-        (lambda i, n, h, d: h * d ** (n - i), "gets the full rate"),
-        (lambda i, n, h, d: h * d ** max(0, n - 2 - i), "before the head"),
-        (lambda i, n, h, d: h if i == n - 1 else h * d, "same rate"),
-        (lambda i, n, h, d: h / d ** (n - 1 - i) if d or i == n - 1 else float("inf"), ""),
-        (lambda i, n, h, d: d ** (n - 1 - i), "That is the factor"),
-        (lambda i, n, h, d: h, "does not matter"),
-        (lambda i, n, h, d: h * d * (n - 1 - i), "raise the decay"),
-    ],
-)
-def test_a_wrong_rate_is_explained(attempt, words):
-    says(check.part_rate, attempt, words)
-
-
 def mean(maps):
     return maps.mean((2, 3))
 
 
 def unit(v):
     return v / v.norm(dim=1, keepdim=True)
-
-
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (lambda a, b: (mean(a) + mean(b)) / 2, "but for the length"),
-        (lambda a, b: (unit(mean(a)) + unit(mean(b))) / 2, "before averaging"),
-        (lambda a, b: unit(unit(mean(a)) + unit(mean(b))), "scaled again"),
-        (lambda a, b: unit(torch.cat([mean(a), mean(b)], 1)), "stacked"),
-        (lambda a, b: unit(mean(a)), "mirror image does not count"),
-        (lambda a, b: unit((a + b).flatten(1)), "All places"),
-        (lambda a, b: unit(a.amax((2, 3)) + b.amax((2, 3))), "largest value"),
-    ],
-)
-def test_a_wrong_view_is_explained(attempt, words):
-    says(check.two_view_vectors, attempt, words)
 
 
 def replaced(net, classes):
@@ -146,24 +72,6 @@ def added(net, classes):
     return net
 
 
-@pytest.mark.parametrize(
-    ("attempt", "words"),
-    [
-        (replaced, "requires_grad_(False)"),
-        (attribute_only, "only makes an attribute"),
-        (frozen_after, "the new head is frozen"),
-        (weights_only, "biases are parameters"),
-        (features_only, "hidden layers in front"),
-        (in_training_mode, "batch norm follows every batch"),
-        (lambda net, classes: net.requires_grad_(False).eval(), "old head"),
-        (lambda net, classes: replaced(net.requires_grad_(False).eval(), classes + 1), "puts out 5"),
-        (lambda net, classes: nn.Sequential(nn.Flatten(), nn.Linear(3072, classes)), "the net is wanted"),
-    ],
-)
-def test_a_net_that_is_not_ready_is_explained(attempt, words):
-    says(check.ready_for_head, attempt, words)
-
-
 def test_a_copy_is_as_good_as_the_net_itself():
     assert check.ready_for_head(lambda net, classes: ready(copy.deepcopy(net), classes))
     assert check.ready_for_head(
@@ -173,3 +81,45 @@ def test_a_copy_is_as_good_as_the_net_itself():
             new.classifier[-1].requires_grad_(),
         ][0]
     )
+
+
+WRONG = [
+    (check.hinge_loss, lambda s, y: (1 - s * y).mean(), "costs nothing"),
+    (check.hinge_loss, lambda s, y: hinge(s, y) * len(s), "the sum"),
+    (check.hinge_loss, lambda s, y: (1 - s * y).clamp(min=0).square().mean(), "squared hinge"),
+    (check.hinge_loss, lambda s, y: (-s * y).clamp(min=0).mean(), "not of 0"),
+    (check.hinge_loss, lambda s, y: (1 + s * y).clamp(min=0).mean(), "sign is wrong"),
+    (check.hinge_loss, lambda s, y: (1 - s).clamp(min=0).mean(), "label does not matter"),
+    (check.hinge_loss, lambda s, y: (s * y <= 0).float().mean(), "count mistakes"),
+    (check.hinge_loss, lambda s, y: nn.functional.softplus(-s * y).mean(), "logistic"),
+    (check.hinge_loss, lambda s, y: (1 - s * (2 * y - 1)).clamp(min=0).mean(), "labels of 0 and 1"),
+    (check.hinge_loss, lambda s, y: (1 - s * y).mean().clamp(min=0), "clamp the mean"),
+    (check.part_rate, lambda i, n, h, d: h * d**i, "falls toward the head"),
+    (check.part_rate, lambda i, n, h, d: h * d ** (n - i), "gets the full rate"),
+    (check.part_rate, lambda i, n, h, d: h * d ** max(0, n - 2 - i), "before the head"),
+    (check.part_rate, lambda i, n, h, d: h if i == n - 1 else h * d, "same rate"),
+    (check.part_rate, lambda i, n, h, d: h / d ** (n - 1 - i), "divide by the decay"),
+    (check.part_rate, lambda i, n, h, d: d ** (n - 1 - i), "That is the factor"),
+    (check.part_rate, lambda i, n, h, d: h * d * (i + 1) / n, "straight line"),
+    (check.part_rate, lambda i, n, h, d: h, "does not matter"),
+    (check.part_rate, lambda i, n, h, d: h * d * (n - 1 - i), "raise the decay"),
+    (check.two_view_vectors, lambda a, b: (mean(a) + mean(b)) / 2, "but for the length"),
+    (check.two_view_vectors, lambda a, b: (unit(mean(a)) + unit(mean(b))) / 2, "before averaging"),
+    (check.two_view_vectors, lambda a, b: unit(unit(mean(a)) + unit(mean(b))), "scaled again"),
+    (check.two_view_vectors, lambda a, b: unit(torch.cat([mean(a), mean(b)], 1)), "stacked"),
+    (check.two_view_vectors, lambda a, b: unit(mean(a)), "mirror image does not count"),
+    (check.two_view_vectors, lambda a, b: unit(mean(b)), "Only the mirror image"),
+    (check.two_view_vectors, lambda a, b: unit(torch.maximum(mean(a), mean(b))), "larger of the two views"),
+    (check.two_view_vectors, lambda a, b: mean(a) + mean(b), "did not scale"),
+    (check.two_view_vectors, lambda a, b: (mean(a) + mean(b)) / (mean(a) + mean(b)).norm(dim=0), "dim=0"),
+    (check.two_view_vectors, lambda a, b: unit((a + b).flatten(1)), "All places"),
+    (check.two_view_vectors, lambda a, b: unit(a.amax((2, 3)) + b.amax((2, 3))), "largest value"),
+    (check.ready_for_head, replaced, "requires_grad_(False)"),
+    (check.ready_for_head, attribute_only, "only makes an attribute"),
+    (check.ready_for_head, frozen_after, "The new head is frozen"),
+    (check.ready_for_head, weights_only, "Biases are parameters"),
+    (check.ready_for_head, features_only, "hidden layers in front"),
+    (check.ready_for_head, in_training_mode, "batch norm follows every batch"),
+    (check.ready_for_head, lambda net, classes: net.requires_grad_(False).eval(), "old head"),
+    (check.ready_for_head, added, "behind the old one"),
+]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from vgg_course.check.judging import judge_numbers, judge_tensors
 from vgg_course.check.verdict import Verdict, answer_on, short
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from vgg_course.model import VGG
 
 # --- the loss of a support vector machine ---
@@ -75,24 +77,13 @@ def part_rate(attempt: Callable, seed: int = 0) -> Verdict:
         {"place": 4, "parts": 6, "head": 0.5, "decay": 0.5},
         {"place": 0, "parts": 6, "head": 0.8, "decay": 0.5},
         {"place": 1, "parts": 3, "head": 0.1, "decay": 1.0},
-        {"place": 2, "parts": 4, "head": 0.1, "decay": 0.0},
-        {"place": 3, "parts": 4, "head": 0.1, "decay": 0.0},
         *(
             {"place": draw.randint(0, 6), "parts": 8, "head": draw.choice((0.1, 0.3)), "decay": draw.choice((0.3, 0.7))}
             for _ in range(3)
         ),
     ]
 
-    def safe(function: Callable) -> Callable:
-        def value(*arguments):
-            try:
-                return function(*arguments)
-            except ArithmeticError:
-                return float("inf")
-
-        return value
-
-    mistakes: dict[str, Callable] = {
+    mistakes = {
         "Yours falls toward the head: the head learns fastest, the image's end slowest.": lambda i, n, h, d: h * d**i,
         "Off by one: the head itself (place parts - 1) gets the full rate.": lambda i, n, h, d: h * d ** (n - i),
         "Off by one: the part before the head has the decay once.": lambda i, n, h, d: h * d ** max(0, n - 2 - i),
@@ -110,7 +101,7 @@ def part_rate(attempt: Callable, seed: int = 0) -> Verdict:
         attempt,
         lambda i, n, h, d: h * d ** (n - 1 - i),
         cases,
-        {words: safe(mistaken) for words, mistaken in mistakes.items()},
+        mistakes,
         tolerance=1e-6,
     )
 
@@ -132,11 +123,9 @@ def two_view_vectors(attempt: Callable, seed: int = 0) -> Verdict:
         return maps.mean((2, 3))
 
     def case(n: int, c: int, h: int, w: int):
-        scale = torch.tensor([1.0, 3.0])
-        return {
-            name: s * torch.rand(n, c, h, w, generator=chance)
-            for name, s in zip(("maps", "mirrored"), scale, strict=True)
-        }
+        """One view is stronger, but not in every channel."""
+        views = torch.rand(2, n, c, h, w, generator=chance) * (0.2 + 2 * torch.rand(2, n, c, 1, 1, generator=chance))
+        return {"maps": views[0], "mirrored": 2 * views[1]}
 
     def right(a, b):
         return unit((pooled(a) + pooled(b)) / 2)
@@ -185,74 +174,96 @@ def ready_for_head(attempt: Callable, seed: int = 0) -> Verdict:
 
     from vgg_course.model import vgg
 
-    task, classes = "a net that learns with its head alone", 4
-    chance = torch.Generator().manual_seed(seed)
-    net = vgg("A", input_size=32, classes=3, width=1 / 32, hidden=(6,), batch_norm=True, dropout=0.5, generator=chance)
-    images = torch.randn(6, 3, 32, 32, generator=chance)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    on = "a small net with batch norm and dropout"
-    answer, verdict = answer_on(attempt, [net.train(), classes], on, task)
-    if verdict is not None:  # a verdict is false unless it passed
-        return verdict
-
-    def wrong(words: str) -> Verdict:
-        return Verdict(task, "wrong", words)
-
-    if not isinstance(answer, torch.nn.Module) or not hasattr(answer, "classifier") or not hasattr(answer, "features"):
-        return wrong(f"on {on} it returned {short(answer)}; the net is wanted.")
-    last = answer.classifier[-1] if isinstance(answer.classifier, torch.nn.Sequential) else answer.classifier
-    if not isinstance(last, torch.nn.Linear):
-        return wrong(f"the last module is a {type(last).__name__}; a Linear that puts out scores is wanted.")
-    if last.out_features != classes:
-        words = "That is the old head." if last.out_features == 3 else ""
-        return wrong(f"the last layer puts out {last.out_features} numbers, not {classes}. {words}".strip())
-    verdict = _one_step(answer, last, images, before, wrong)
-    if verdict is not None:  # a verdict is false unless it passed
-        return verdict
-    return Verdict(task, "passed", "a new head of the right size; a training step moved it, and nothing else.")
+    task, chance, draw = (
+        "a net that learns with its head alone",
+        torch.Generator().manual_seed(seed),
+        random.Random(seed),
+    )
+    for classes, hidden in zip(draw.sample(range(4, 10), 2), draw.sample(range(4, 10), 2), strict=True):
+        sizes = {"input_size": 32, "classes": 3, "width": 1 / 32, "hidden": (hidden,)}
+        net = vgg("A", **sizes, batch_norm=True, dropout=0.5, generator=chance)
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        on = f"a small net with batch norm and dropout, for {classes} classes,"
+        answer, verdict = answer_on(attempt, [net.train(), classes], on, task)
+        if verdict is not None:  # a verdict is false unless it passed
+            return verdict
+        images = torch.randn(6, 3, 32, 32, generator=chance)
+        if words := _not_ready(answer, classes, hidden) or _one_step(answer, images, before):
+            return Verdict(task, "wrong", f"on {on} {words}")
+    return Verdict(
+        task, "passed", "two nets got a new head of the right size; a training step moved it, and nothing else."
+    )
 
 
-def _one_step(net: VGG, last, images, before: dict, wrong: Callable) -> Verdict | None:
-    """Train as the exercise says; a verdict if the wrong things moved."""
+def _last(net: nn.Module) -> nn.Module:
+    import torch
+
+    return net.classifier[-1] if isinstance(net.classifier, torch.nn.Sequential) else net.classifier
+
+
+def _not_ready(net: object, classes: int, hidden: int) -> str:
+    """What is wrong with it before any training; empty if nothing is."""
+    import torch
+
+    if not isinstance(net, torch.nn.Module) or not hasattr(net, "classifier") or not hasattr(net, "features"):
+        return f"it returned {short(net)}; the net is wanted."
+    if not isinstance(last := _last(net), torch.nn.Linear):
+        return f"the last module is a {type(last).__name__}; a Linear that puts out scores is wanted."
+    faults = [
+        ("That is the old head still: put a new layer in its place.", last.out_features == 3),
+        (
+            "You put the new layer behind the old one. It takes its place, and sees what the old one saw.",
+            last.in_features == 3,
+        ),
+        (
+            "The new head is frozen, too. Freeze first, then put the new layer in: its weights require gradients.",
+            not last.weight.requires_grad,
+        ),
+    ]
+    words = next((words for words, found in faults if found), "")
+    if words or (last.in_features, last.out_features) != (hidden, classes):
+        layer = f"the last layer makes {last.out_features} numbers out of {last.in_features}"
+        return f"{layer}; {classes} out of {hidden} are wanted, and it is to learn. {words}".rstrip()
+    return ""
+
+
+def _one_step(net: VGG, images: Tensor, before: Mapping[str, Tensor]) -> str:
+    """Train as the exercise says; what is wrong if anything but the head moved."""
     import torch
 
     learns = [p for p in net.parameters() if p.requires_grad]
-    if not any(p is last.weight for p in learns):
-        return wrong(
-            "the new head is frozen, too. Freeze first, then put the new layer in: its weights require gradients."
-        )
     try:
         with torch.random.fork_rng(devices=[]):
             loss = net(images).logsumexp(1).sum()
             loss.backward()
             torch.optim.SGD(learns, lr=0.1).step()
     except Exception as error:  # whatever the net has become
-        return wrong(f"a training step raised {type(error).__name__}: {error}")
-    place = (
-        f"classifier.{len(net.classifier) - 1}." if isinstance(net.classifier, torch.nn.Sequential) else "classifier."
-    )
+        return f"a training step raised {type(error).__name__}: {error}"
+    head = {id(part) for part in _last(net).parameters()}
+    heads = {name for name, part in net.named_parameters() if id(part) in head}
     after = net.state_dict()
-    moved = [
-        name
-        for name, value in before.items()
-        if not name.startswith(place) and name in after and not torch.equal(after[name], value)
+    if gone := sorted(set(before) - set(after)):
+        return f"{gone[0]} is gone; only the last layer is to be replaced."
+    moved = [name for name in before if name not in heads and not torch.equal(after[name], before[name])]
+    if not moved:
+        return ""
+    weights = [name for name in moved if "running" not in name and "num_batches" not in name]
+    faults = [
+        (
+            "The weights stay, but in training mode a batch norm follows every batch, gradients or not: put the features "
+            "into eval mode.",
+            not weights,
+        ),
+        ("Biases are parameters, too: freeze them all.", all(name.endswith(".bias") for name in weights)),
+        (
+            "The hidden layers in front of the head are to stay as well.",
+            all(name.startswith("classifier.") for name in weights),
+        ),
+        (
+            "Setting `module.requires_grad = False` only makes an attribute; `module.requires_grad_(False)` reaches the "
+            "parameters. And they must be frozen before the step.",
+            True,
+        ),
     ]
-    buffers = [name for name in moved if "running" in name or "num_batches" in name]
-    weights = [name for name in moved if name not in buffers]
-    if weights and all(name.endswith(".bias") for name in weights):
-        return wrong(f"{weights[0]} changed: biases are parameters, too. Freeze them all.")
-    if weights and all(name.startswith("classifier.") for name in weights):
-        return wrong(f"{weights[0]} changed: the hidden layers in front of the head are to stay as well.")
-    if weights:
-        return wrong(
-            f"{weights[0]} changed. Setting `module.requires_grad = False` only makes an attribute; "
-            "`module.requires_grad_(False)` reaches the parameters. And they must be frozen before the step."
-        )
-    if buffers:
-        return wrong(
-            f"the weights stay, but {buffers[0]} changed: in training mode a batch norm follows every batch, gradients or "
-            "not. Put the features into eval mode."
-        )
-    if set(before) - set(after):
-        return wrong(f"{sorted(set(before) - set(after))[0]} is gone; only the last layer is to be replaced.")
-    return None
+    words = next(words for words, found in faults if found)
+    return f"a training step changed {len(moved)} of {len(before)} tensors, {(weights or moved)[0]} for one. {words}"

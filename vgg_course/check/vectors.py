@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers, judge_tensors
+from vgg_course.check.judging import TENSORS, judge, judge_numbers, judge_tensors, real_tensor
 from vgg_course.check.verdict import Verdict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # --- one vector of unit length for each image ---
 
@@ -115,20 +119,13 @@ def principal_coordinates(attempt: Callable, seed: int = 0) -> Verdict:
         u, s, _ = svd(x - x.mean(0) if centered else x)
         return scale(u[:, :k], s[:k])
 
-    def signed(function: Callable) -> Callable:
+    def signed(answer: object) -> Tensor | None:
         """Each column so that its largest entry is positive: the directions of a PCA have no sign."""
-        if not callable(function):
-            return function
-
-        @wraps(function)
-        def same(*arguments):
-            answer = function(*arguments)
-            if not isinstance(answer, torch.Tensor) or answer.ndim != 2 or not answer.numel() or answer.is_complex():
-                return answer
-            largest = answer.abs().argmax(0, keepdim=True)
-            return answer * torch.where(answer.gather(0, largest) < 0, -1.0, 1.0).to(answer.dtype)
-
-        return same
+        answer = real_tensor(answer)
+        if answer is None or answer.ndim != 2 or not answer.numel():
+            return answer
+        largest = answer.gather(0, answer.abs().argmax(0, keepdim=True))
+        return answer * torch.where(largest < 0, -1.0, 1.0).to(answer.dtype)
 
     def drawn(n: int, d: int):
         scales = torch.tensor([6.0, 3.0, 1.5, 0.7, 0.3, 0.1])[torch.randperm(d, generator=chance)]
@@ -168,13 +165,7 @@ def principal_coordinates(attempt: Callable, seed: int = 0) -> Verdict:
             :, :k
         ],
     }
-    return judge_tensors(
-        "principal coordinates",
-        signed(attempt),
-        signed(along),
-        cases,
-        {words: signed(mistaken) for words, mistaken in mistakes.items()},
-    )
+    return judge("principal coordinates", attempt, along, cases, mistakes, replace(TENSORS, read=signed))
 
 
 # --- how well neighbors agree ---
@@ -212,11 +203,15 @@ def nearest_accuracy(attempt: Callable, seed: int = 0) -> Verdict:
         x = normalize(middle[y] + 0.9 * torch.randn(n, d, generator=chance), dim=1)
         return {"vectors": x * (0.2 + 5 * torch.rand(n, 1, generator=chance) ** 2), "labels": y}
 
+    lonely = {  # all cosines of the first one are negative
+        "vectors": torch.tensor([[2, 0], [-0.5, 2], [-1, 1.5], [-3, 0.2], [-0.5, -0.8], [-1, -1]]),
+        "labels": torch.tensor([0, 1, 1, 0, 0, 0]),
+    }
     return judge_numbers(
         "accuracy of the nearest neighbor",
         attempt,
         lambda x, y: share(alike(x), y),
-        [case(n, d) for n, d in ((10, 3), (24, 4), (36, 5), (60, 4))],
+        [lonely, *(case(n, d) for n, d in ((10, 3), (24, 4), (36, 5), (60, 4)))],
         {
             "Every vector is its own nearest neighbor in yours. Leave it out.": lambda x, y: 1.0,
             "You compare inner products: long vectors win. Divide each vector by its length first.": (
