@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vgg_course.check.judging import judge_numbers
-from vgg_course.check.verdict import Verdict, answer_on, short
+from vgg_course.check.judging import judge_numbers, judge_tensors, judge_words
+from vgg_course.check.verdict import Verdict, answer_on, own
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 # --- depthwise separable layers ---
 
@@ -90,11 +90,11 @@ def pooled_logits(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(maps, weight, bias)``: the mean of every map, then one linear layer; ``(B, C, H, W)`` to ``(B, K)``."""
     import torch
 
-    task, draw = "a pooled head", torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(seed)
 
-    def case(batch: int, channels: int, classes: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        shapes = ((batch, channels, height, width), (classes, channels), (classes,))
-        return tuple(torch.randn(shape, generator=draw) for shape in shapes)  # type: ignore[return-value]
+    def case(batch: int, channels: int, classes: int, height: int, width: int) -> dict[str, Tensor]:
+        shapes = {"maps": (batch, channels, height, width), "weight": (classes, channels), "bias": (classes,)}
+        return {name: _drawn(shape, draw) for name, shape in shapes.items()}
 
     def head(pool: Callable, maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return pool(maps) @ weight.T + bias
@@ -129,7 +129,14 @@ def pooled_logits(attempt: Callable, seed: int = 0) -> Verdict:
         "three images, 5 channels, a grid of 4x4": case(3, 5, 4, 4, 4),
         "two images, 4 channels, a grid of 3x7": case(2, 4, 6, 3, 7),
     }
-    return _judge_tensors(task, attempt, right, cases, mistakes)
+    return judge_tensors("a pooled head", attempt, right, cases, mistakes)
+
+
+def _drawn(shape: Sequence[int], draw: Generator) -> Tensor:
+    """Normal numbers of few digits, for they may be shown; in float64, so that the order of a sum does not matter."""
+    import torch
+
+    return torch.randn(tuple(shape), generator=draw, dtype=torch.float64).mul(8).round().div(8)
 
 
 # --- the residual block ---
@@ -151,9 +158,9 @@ def residual_block(attempt: Callable, seed: int = 0) -> Verdict:
     def right(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
         return (x + inside(x, first, second)).relu()
 
-    def case(channels: int, side: int, size: float) -> tuple[Tensor, Tensor, Tensor]:
-        weights = (size * torch.randn(channels, channels, 3, 3, generator=draw) for _ in range(2))
-        return torch.randn(2, channels, side, side, generator=draw).relu(), *weights  # type: ignore[return-value]
+    def case(channels: int, side: int, size: float) -> dict[str, Tensor]:
+        first, second = (size * _drawn((channels, channels, 3, 3), draw) for _ in range(2))
+        return {"x": _drawn((2, channels, side, side), draw).relu(), "first": first, "second": second}
 
     mistakes: dict[str, Callable[..., Tensor]] = {
         "The shortcut is missing: with weights of zero the block must hand on what it was given.": lambda *a: inside(
@@ -178,50 +185,20 @@ def residual_block(attempt: Callable, seed: int = 0) -> Verdict:
             x + conv(x, a).relu() + conv(x, b)
         ).relu(),
     }
-    cases = {"weights of zero": case(2, 4, 0.0), "2 channels": case(2, 5, 0.4), "3 channels": case(3, 6, 0.4)}
-    return _judge_tensors(task, attempt, right, cases, mistakes)
-
-
-def _judge_tensors(
-    task: str,
-    attempt: Callable,
-    right: Callable[..., Tensor],
-    cases: Mapping[str, Sequence[Tensor]],
-    mistakes: Mapping[str, Callable[..., Tensor]],
-) -> Verdict:
-    """Judge a function from tensors to a tensor, as ``judge_numbers`` judges one that returns a number."""
-    import torch
-
-    answers, targets = [], [right(*given) for given in cases.values()]
-    for (on, given), target in zip(cases.items(), targets, strict=True):
-        handed = [tensor.clone() for tensor in given]
-        answer, verdict = answer_on(attempt, handed, on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, torch.Tensor) or answer.is_complex():
-            return Verdict(task, "wrong", f"on {on} it returned {short(answer)}; a tensor of numbers is wanted.")
-        if answer.shape != target.shape:
-            shapes = tuple(answer.shape), tuple(target.shape)
-            return Verdict(task, "wrong", f"on {on} it returned a tensor of shape {shapes[0]}, not {shapes[1]}.")
-        if not all(torch.equal(mine, theirs) for mine, theirs in zip(handed, given, strict=True)):
-            words = "it changed what it was given. Others may still need it: make a new tensor (no `+=`, no `relu_`)."
-            return Verdict(task, "wrong", f"on {on} {words}")
-        answers.append(answer.detach().to("cpu", torch.float64))
-    if all(map(_near, answers, targets)):
-        return Verdict(task, "passed", f"right on all {len(cases)} cases.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if not _near(*pair))
-    apart = (answers[place] - targets[place]).abs().max().item()
-    message = f"on {list(cases)[place]} the largest difference is {apart:.3g}."
-    for words, mistaken in mistakes.items():
-        if all(_near(mine, mistaken(*given)) for mine, given in zip(answers, cases.values(), strict=True)):
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
-
-
-def _near(a: Tensor, b: Tensor) -> bool:
-    import torch
-
-    return a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-4, atol=1e-4)
+    cases = {"weights of zero": case(2, 4, 0.0), "2 channels": case(2, 5, 0.5), "3 channels": case(3, 6, 0.5)}
+    verdict = judge_tensors(task, attempt, right, cases, mistakes)
+    if not verdict:
+        return verdict
+    given = own(list(cases["2 channels"].values()))
+    answer_on(attempt, given, "2 channels", task)
+    kept = [torch.equal(after, before) for after, before in zip(given, cases["2 channels"].values(), strict=True)]
+    traces = {
+        "The answer is right, but `x` was changed. Others may still need it: make a new tensor (no `+=`, no `relu_`).": kept[
+            0
+        ],
+        "The answer is right, but the weights were changed: they are still needed.": all(kept),
+    }
+    return next((Verdict(task, "wrong", words) for words, fine in traces.items() if not fine), verdict)
 
 
 # --- which net fits ---
@@ -231,7 +208,7 @@ Cost = tuple[float, int, int]  # accuracy, parameters, MACs
 
 def net_within(attempt: Callable, seed: int = 0) -> Verdict:
     """Check ``attempt(nets, parameters, macs)``: the name of the most accurate net within both budgets."""
-    task, draw = "the best net within a budget", random.Random(seed)
+    draw = random.Random(seed)
 
     def drawn() -> tuple[dict[str, Cost], int, int]:
         """Nets a to h; the budgets are the costs of one of them, so that 'at most' and 'less than' differ."""
@@ -240,8 +217,10 @@ def net_within(attempt: Callable, seed: int = 0) -> Verdict:
             name: (accuracy / 10, draw.randint(2, 150) * 10**6, draw.randint(1, 200) * 10**8)
             for name, accuracy in zip(draw.sample("abcdefgh", 8), accuracies, strict=True)
         }
-        budget = nets[draw.choice(sorted(nets))]
-        return nets, budget[1], budget[2]
+        _, parameters, macs = nets[draw.choice(sorted(nets))]
+        return (
+            (nets, parameters, macs) if _best(nets, parameters - 1, macs - 1) else drawn()
+        )  # one that needs less fits, too
 
     mistakes: dict[str, Callable] = {
         "Only the parameters count in yours; the MACs must fit, too.": lambda n, p, m: _best(n, p, 10**18),
@@ -264,34 +243,21 @@ def net_within(attempt: Callable, seed: int = 0) -> Verdict:
             {name: (-cost[2], *cost[1:]) for name, cost in n.items()}, p, m
         ),
     }
-    small = {"x": (60.0, 10, 100), "y": (70.0, 20, 50), "z": (80.0, 20, 200)}
+    small = {"x": (60.0, 10, 40), "y": (70.0, 20, 50), "z": (80.0, 20, 200), "a": (90.0, 30, 60)}
     apart = False
     while not apart:  # until no two rules, right or wrong, choose alike
         cases = [(small, 20, 100), *(drawn() for _ in range(9))]
         rules = [_best, *mistakes.values()]
         apart = len({tuple(rule(*case) for case in cases) for rule in rules}) == len(rules)
-    answers = []
-    for nets, parameters, macs in cases:
-        on = f"{len(nets)} nets, {parameters:,} parameters, {macs:,} MACs"
-        answer, verdict = answer_on(attempt, [dict(nets), parameters, macs], on, task)
-        if verdict is not None:  # a verdict is false unless it passed
-            return verdict
-        if not isinstance(answer, str) or answer not in nets:
-            return Verdict(
-                task, "wrong", f"on {on} it returned {short(answer)}; the name of one of the nets is wanted."
-            )
-        answers.append(answer)
-    targets = [_best(*case) for case in cases]
-    if answers == targets:
-        return Verdict(task, "passed", f"right on all {len(cases)} lists of nets.")
-    place = next(i for i, pair in enumerate(zip(answers, targets, strict=True)) if pair[0] != pair[1])
-    nets, parameters, macs = cases[place]
-    mine, best = (f"{name} {nets[name]}" for name in (answers[place], targets[place]))
-    message = f"within {parameters:,} parameters and {macs:,} MACs it chose {mine}, and the best is {best}."
-    for words, mistaken in mistakes.items():
-        if answers == [mistaken(*case) for case in cases]:
-            return Verdict(task, "wrong", f"{message} {words}")
-    return Verdict(task, "wrong", message)
+    named = {
+        f"{parameters:,} parameters, {macs:,} MACs and the nets {nets}": {
+            "nets": nets,
+            "parameters": parameters,
+            "macs": macs,
+        }
+        for nets, parameters, macs in cases
+    }
+    return judge_words("the best net within a budget", attempt, _best, named, mistakes, list("abcdefghxyz"))
 
 
 def _best(nets: Mapping[str, Cost], parameters: int, macs: int, pick: Callable = max) -> str:
