@@ -56,9 +56,9 @@ def convolve(attempt: Callable, seed: int = 0) -> Verdict:
     grid = torch.arange(9, dtype=torch.float64).reshape(3, 3)
     cases = [{"image": grid, "kernel": torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64), "stride": 1}]
     for height, width, kernel, stride in ((5, 7, 3, 1), (8, 8, 3, 2), (9, 6, 1, 3), (10, 11, 5, 2)):
-        image = torch.randn(height, width, generator=generator, dtype=torch.float64)
-        weight = torch.randn(kernel, kernel, generator=generator, dtype=torch.float64)
-        cases.append({"image": image, "kernel": weight, "stride": stride})
+        shapes = {"image": (height, width), "kernel": (kernel, kernel)}
+        draws = {k: torch.randint(-9, 10, shape, generator=generator).double() for k, shape in shapes.items()}
+        cases.append({**draws, "stride": stride})
     return judge_tensors(
         "a convolution by hand",
         attempt,
@@ -135,29 +135,36 @@ def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
         padding = arguments[-1]
         return padded_gradient(*arguments)[padding:-padding, padding:-padding]
 
-    overwritten = (
+    mistakes_in_both: dict[str, tuple[Callable, Callable]] = {
+        "The padding is missing: the first window begins padding rows above the image and padding columns left of it.": (
+            lambda g, x, w, s, p: of_image(g, shifted(x, p), w, s, 0)[: len(x), : x.shape[1]],
+            lambda g, x, w, s, p: of_kernel(g, shifted(x, p), w, s, 0),
+        ),
         "Windows overlap, and every place uses the same kernel: add the gradients up with +=. A plain = keeps what was "
-        "written last."
-    )
-    no_stride = "The stride is missing: the window of output row r begins at row r * stride of the image."
-    no_grad = "Each product is weighted with the gradient of its output value, grad[row, column]. You left it out."
-    no_padding = (
-        "The padding is missing: the first window begins padding rows above the image and padding columns left of it."
-    )
-    swapped = "The order is: first the gradient of the image, then that of the kernel."
+        "written last.": (
+            lambda g, x, w, s, p: of_image(g, x, w, s, p, add=0),
+            lambda g, x, w, s, p: of_kernel(g, x, w, s, p, add=0),
+        ),
+        "The stride is missing: the window of output row r begins at row r * stride of the image.": (
+            lambda g, x, w, s, p: of_image(g, x, w, 1, p),
+            lambda g, x, w, s, p: of_kernel(g, x, w, 1, p),
+        ),
+        "Each product is weighted with the gradient of its output value, grad[row, column]. You left it out.": (
+            lambda g, x, w, s, p: of_image(torch.ones_like(g), x, w, s, p),
+            lambda g, x, w, s, p: of_kernel(torch.ones_like(g), x, w, s, p),
+        ),
+    }
     mistakes_in_image = {
-        no_padding: lambda g, x, w, s, p: of_image(g, shifted(x, p), w, s, 0)[: len(x), : x.shape[1]],
+        "The order is: first the gradient of the image, then that of the kernel.": of_kernel,
+        **{words: mistaken for words, (mistaken, _) in mistakes_in_both.items()},
         "That is the gradient of the padded image. What fell on the padding belongs to nobody: cut it off.": (
             padded_gradient
         ),
         "[padding:-padding] is empty when padding is 0. Cut with [padding : padding + side].": negative_slice,
-        overwritten: lambda g, x, w, s, p: of_image(g, x, w, s, p, add=0),
         "Your kernel is turned by 180 degrees. One output value spreads over its window with the kernel as it is.": (
             lambda g, x, w, s, p: of_image(g, x, w.flip(0, 1), s, p)
         ),
         "Rows and columns of the kernel are swapped.": lambda g, x, w, s, p: of_image(g, x, w.T, s, p),
-        no_stride: lambda g, x, w, s, p: of_image(g, x, w, 1, p),
-        no_grad: lambda g, x, w, s, p: of_image(torch.ones_like(g), x, w, s, p),
         "You spread each gradient evenly over the window. A pixel gets it times the weight that it was multiplied with.": (
             lambda g, x, w, s, p: of_image(g, x, torch.ones_like(w), s, p)
         ),
@@ -171,13 +178,9 @@ def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
         "apart.": lambda g, x, w, s, p: cut_off(g, x, w, 1, p),
         "A convolution gathers; on the way back each output value is spread over its window, and the result is as large "
         "as the image.": lambda g, x, w, s, p: functional.conv2d(g[None, None], w[None, None])[0, 0],
-        swapped: of_kernel,
     }
     mistakes_in_kernel = {
-        no_padding: lambda g, x, w, s, p: of_kernel(g, shifted(x, p), w, s, 0),
-        overwritten: lambda g, x, w, s, p: of_kernel(g, x, w, s, p, add=0),
-        no_stride: lambda g, x, w, s, p: of_kernel(g, x, w, 1, p),
-        no_grad: lambda g, x, w, s, p: of_kernel(torch.ones_like(g), x, w, s, p),
+        **{words: mistaken for words, (_, mistaken) in mistakes_in_both.items()},
         "That is the mean over the places; their sum is wanted.": lambda g, x, w, s, p: (
             of_kernel(g, x, w, s, p) / g.numel()
         ),
@@ -211,7 +214,7 @@ def convolve_backward(attempt: Callable, seed: int = 0) -> Verdict:
     if verdict is not None:
         return verdict
     if not isinstance(answer, tuple | list) or len(answer) != 2:
-        message = f"on ({shown(cases[0])}) it returned {short(answer)}; a pair of tensors is wanted. {swapped}"
+        message = f"on ({shown(cases[0])}) it returned {short(answer)}; a pair of tensors is wanted, the image's gradient first."
         return Verdict(task, "wrong", message)
     for part, name, target, mistakes in (
         (0, "image", of_image, mistakes_in_image),
@@ -336,7 +339,7 @@ def composed_kernel(attempt: Callable, seed: int = 0) -> Verdict:
     numbers = torch.arange(1, 10, dtype=torch.float64).reshape(3, 3)
     cases = [{"first": corner, "second": numbers}]
     for _ in range(3):
-        cases.append({k: torch.randn(3, 3, generator=generator, dtype=torch.float64) for k in ("first", "second")})
+        cases.append({k: torch.randint(-9, 10, (3, 3), generator=generator).double() for k in ("first", "second")})
     return judge_tensors(
         "the kernel of two kernels",
         attempt,
