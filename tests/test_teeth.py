@@ -44,7 +44,7 @@ HARMLESS = {
     },
     "11-random_flip": {"line 4: LtE for Lt", "line 4: Gt for Lt"},  # one half either way
     "12-depends_on_company": {"line 7: 0.0002 for 0.0001", "line 6: 3 for 2"},  # how near, and how many, is free
-    "14-speed_up": {"line 5: FloorDiv for Div", "line 4: FloorDiv for Div"},  # less than a byte
+    "14-speed_up": {"line 4: FloorDiv for Div"},  # less than a byte
     "16-fused_classes": {"line 4: sum for mean"},  # has its largest value at the same place
     "16-claim_grade": {"line 5: GtE for Gt", "line 6: LtE for Lt"},  # a gain that equals the reach to the last bit
     "17-within_budget": {"line 5: 2 for 1"},  # which of two equals
