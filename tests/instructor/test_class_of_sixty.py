@@ -37,7 +37,7 @@ limits = { seconds = 6, total_seconds = 120, memory_mb = 1000, disk_mb = 32, pro
 [[assignment]]
 name = "week-03"
 chapters = ["03_trace_receptive_fields"]
-points = { field_size = 4, first_pixel = 4, convolutions_needed = 2, answer_receptive_field_of = 1 }
+points = { field_size = 4, first_pixel = 4, convolutions_needed = 2, answer_receptive_field_of = 1, widened = 0 }
 numbers = ["first_pixel"]
 """
 

@@ -8,6 +8,7 @@ import pytest
 
 from tools.grading import reports
 from tools.grading.submissions import LARGEST, Unreadable, find, parse, read_bytes
+from vgg_course.check import beside
 
 CHAPTER = "03_trace_receptive_fields"
 
@@ -106,7 +107,9 @@ def test_strange_cells_do_no_harm():
 RECORD = {"title": "Week 3", "course": "A term", "assignment": "week-03", "brand": ""}
 
 
-def result(name, points, status="passed", message="right.", flags=(), diagnosis="", private=None, advice=""):
+def result(
+    name, points, status="passed", message="right.", flags=(), diagnosis="", private=None, advice="", picture=""
+):
     task = {
         "task": "f",
         "chapter": CHAPTER,
@@ -115,6 +118,7 @@ def result(name, points, status="passed", message="right.", flags=(), diagnosis=
         "status": status,
         "message": message,
         "advice": advice,
+        "picture": picture,
     }
     task |= {
         "diagnosis": diagnosis,
@@ -150,11 +154,12 @@ def test_a_students_page_has_no_word_of_private_tests_and_no_markup_of_the_stude
     assert "7919" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_students_page_says_what_to_read_again(tmp_path):
-    one = result("ada", 0, "wrong", "not 3.", advice='Read "Count the work" in chapter 4 again.')
+def test_a_students_page_says_what_to_read_again_and_draws_the_target_beside_the_answer(tmp_path):
+    drawn = beside.boxes((0, 0, 2, 2), (0, 0, 3, 2))
+    one = result("ada", 0, "wrong", "not 3.", advice='Read "Count the work" in chapter 4 again.', picture=drawn)
     reports.write(RECORD, {"ada": one}, tmp_path)
     (page,) = [path.read_text(encoding="utf-8") for path in (tmp_path / "feedback").glob("*.html")]
-    assert "not 3.<br>Read &quot;Count the work&quot; in chapter 4 again." in page
+    assert f"not 3.<br>Read &quot;Count the work&quot; in chapter 4 again.{drawn}" in page
 
 
 def test_marks_by_hand_change_the_mark_and_say_why(tmp_path):

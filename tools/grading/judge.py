@@ -238,6 +238,7 @@ class _Attempt:
         made = self.outcome(task, verdict.status, str(verdict.message)[:2000])
         made["points"] = task.points if verdict else 0
         made["advice"] = verdict.advice
+        made["picture"] = verdict.picture  # drawn here from plain numbers: nothing of it is the student's own text
         made["diagnosis"] = next((words for words in mistakes(task.checker) if words in verdict.message), "")
         return made
 
@@ -286,6 +287,7 @@ def _outcome(task, told, status, message, number=False):
         "status": status,
         "message": message,
         "advice": "",
+        "picture": "",
         "diagnosis": "",
         "points": 0,
         "of": of,

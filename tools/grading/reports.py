@@ -232,6 +232,7 @@ def _said(task):
     message = escape(task["message"])
     if task["advice"]:
         message += f"<br>{escape(task['advice'])}"
+    message += task["picture"]
     if task["private_of"] and task["private"]:
         points = f"{task['private_points']:g} of {task['private_of']:g} points"
         message += f"<br>Your instructor's own tests: {points}. What they ask is not shown."
