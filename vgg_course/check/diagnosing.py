@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_course import museum
+from vgg_course.check import beside
 from vgg_course.check.verdict import Verdict, ask
 from vgg_course.configuration import CONFIGURATIONS, Conv, MaxPool
 from vgg_course.museum import Exhibit
@@ -365,11 +366,12 @@ def _cured(number: int, repaired: object) -> Verdict:
     room = museum.ROOMS[number]
     try:
         compare = _draws if room.bug == "variance-as-deviation" else _answering if room.trained else _structure
-        wrong = _preparing(number, repaired) or compare(number, repaired)
+        wrong, picture = _preparing(number, repaired)
+        wrong = wrong or compare(number, repaired)
     except Exception as error:  # the student's model may do anything
-        wrong = f"asked about fresh images it raised {type(error).__name__}: {error}"
+        wrong, picture = f"asked about fresh images it raised {type(error).__name__}: {error}", ""
     if wrong:
-        return Verdict(task, "wrong", wrong)
+        return Verdict(task, "wrong", wrong, picture=picture)
     return Verdict(task, "passed", "it does what the right net does.")
 
 
@@ -388,19 +390,21 @@ def _still_there(number: int, repaired: Exhibit) -> str:
     return " Still there: " + " ".join(found) if found else ""
 
 
-def _preparing(number: int, repaired: Exhibit) -> str:
+def _preparing(number: int, repaired: Exhibit) -> tuple[str, str]:
+    """What is wrong with the prepared images, in words and as a picture."""
     images = museum.pictures(2, seed=7, size=museum.ROOMS[number].size).images
     ours, theirs = museum.cured(number).prepare(images), repaired.prepare(images)
     if not isinstance(theirs, Tensor) or theirs.shape != ours.shape:
-        return f"prepare must make {tuple(ours.shape)} of {tuple(images.shape)}; it made {_shape(theirs)}."
+        return f"prepare must make {tuple(ours.shape)} of {tuple(images.shape)}; it made {_shape(theirs)}.", ""
     if torch.allclose(ours, theirs.float(), atol=2e-3 * ours.abs().max().item()):
-        return ""
+        return "", ""
     means = [", ".join(f"{m:.2f}" for m in x.float().mean((0, 2, 3))) for x in (theirs, ours)]
     deviations = [x.float().std().item() for x in (theirs, ours)]
-    return (
+    words = (
         f"the prepared images are not those that the weights were trained with: their channels have means {means[0]}, not "
         f"{means[1]}; their deviation is {deviations[0]:.3g}, not {deviations[1]:.3g}."
     )
+    return words, beside.grids(ours, theirs)
 
 
 def _shape(value: object) -> object:
