@@ -31,7 +31,9 @@ def grad_cam_map(attempt: Callable, seed: int = 0) -> Verdict:
 
     def drawn(*shape: int) -> dict[str, Tensor]:
         while True:  # until the map has something to cut and something to keep
-            values, gradients = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
+            values, gradients = (
+                torch.randn(shape, generator=generator, dtype=torch.float64).round(decimals=1) for _ in range(2)
+            )
             found = signed(values, gradients)
             if (found > 0.01).any() and (found < -0.01).any():
                 return {"values": values, "gradients": gradients}

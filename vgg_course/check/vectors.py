@@ -27,7 +27,7 @@ def pooled_vectors(attempt: Callable, seed: int = 0) -> Verdict:
         attempt,
         lambda m: normalize(m.mean((2, 3)), dim=1),
         [
-            {"maps": torch.rand(shape, generator=chance) + 0.1 * torch.arange(shape[1])[:, None, None]}
+            {"maps": (torch.randint(1, 9, shape, generator=chance) + torch.arange(shape[1])[:, None, None]) / 8}
             for shape in shapes
         ],
         {
