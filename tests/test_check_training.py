@@ -41,6 +41,14 @@ def test_a_share_in_a_tensor_passes():
     assert check.evaluated_accuracy(lambda *case: torch.tensor(share(*case)))
 
 
+def test_a_net_that_is_taken_apart_is_no_crash():
+    def takes_apart(model, inputs, labels):
+        del model[1]
+        return 1.0
+
+    assert check.evaluated_accuracy(takes_apart).status == "wrong"
+
+
 def test_a_copy_of_the_net_in_train_mode_leaves_no_trace_and_is_caught_all_the_same():
     def looks_at_a_copy(model, inputs, labels):
         with torch.no_grad():
@@ -175,7 +183,7 @@ WRONG = [
     (check.random_flip, lambda x, g: flip(x, g, lambda x: x.flip(0)), "batch in another order"),
     (check.random_flip, by(2), "channel has a coin"),
     (check.random_flip, by(3), "row has a coin"),
-    (check.random_flip, by(4), "neither as they were nor mirrored"),
+    (check.random_flip, by(4), "pixel has a coin"),
     (check.random_flip, lambda x, g: flip(x, None), "draw from `generator`"),
     (check.random_flip, lambda x, g: x, "none was ever mirrored"),
     (check.random_flip, lambda x, g: x.flip(3), "every one was mirrored"),

@@ -128,7 +128,9 @@ def evaluated_accuracy(attempt: Callable, seed: int = 0) -> Verdict:
         after, modes = model.state_dict(), {module.training for module in model.modules()}
         traces = {
             "The images it was judged by changed the net: batch norm updated its running statistics. "
-            "Call model.eval() before you look.": any(not torch.equal(before[name], after[name]) for name in before),
+            "Call model.eval() before you look.": any(
+                name not in after or not torch.equal(value, after[name]) for name, value in before.items()
+            ),
             "It computed gradients that nobody wants: put the forward pass under torch.no_grad().": any(graphs),
             "It left the net in eval mode. Put it back as it was.": was_training and modes == {False},
             "It left the net in train mode. Put it back as it was: model.train(mode) takes the mode it had.": (
@@ -217,6 +219,7 @@ def random_flip(attempt: Callable, seed: int = 0) -> Verdict:
                 either(mirrored, 2)
             ),
             "Every row has a coin of its own in yours: one coin an image.": either(mirrored, 1),
+            "Every pixel has a coin of its own in yours: one coin an image.": (found == images) | (found == mirrored),
         }
         message = "some images are neither as they were nor mirrored left to right."
         for words, explained in mistakes.items():
