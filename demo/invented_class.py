@@ -6,10 +6,10 @@ Writes a folder of submissions and, beside it, FOLDER.expected.json: the points 
 it must be flagged. Run what is in the folder in a sandbox only.
 """
 
+import argparse
 import copy
 import json
 import os
-import sys
 from pathlib import Path
 
 CHAPTER = "03_trace_receptive_fields"
@@ -558,10 +558,18 @@ class Class:
 
 
 def main():
-    record, release, folder = sys.argv[1:4]
-    out = sys.argv[4] if len(sys.argv) > 4 else f"{folder}.out"
-    told = json.loads(Path(record).read_text(encoding="utf-8"))
-    expected = Class(told, release, folder, out).hand_in()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("record", type=Path, help="made/grading/week-03.json of the course")
+    parser.add_argument("release", type=Path, help="made/release/week-03 of the course")
+    parser.add_argument("folder", help="where the submissions go")
+    parser.add_argument("out", nargs="?", help="where they will be graded; one student tries to reach it")
+    asked = parser.parse_args()
+    if not asked.record.is_file() or not asked.release.is_dir():
+        missing = asked.record if not asked.record.is_file() else asked.release
+        parser.error(f"{missing} is not there; `python -m tools.assignments make` writes it")
+    folder = asked.folder
+    told = json.loads(asked.record.read_text(encoding="utf-8"))
+    expected = Class(told, asked.release, folder, asked.out or f"{folder}.out").hand_in()
     Path(f"{folder}.expected.json").write_text(json.dumps(expected, indent=1), encoding="utf-8")
     print(f"{len(expected)} submissions in {folder}")
 

@@ -93,7 +93,7 @@ SECTIONS = {  # by checker: the chapter, and the title of one of its sections as
     "published_lrn": (5, "Normalize as the formula says"),
     "random_crops": (10, "Cut a crop, anew each time"),
     "random_flip": (11, "Show every image in many guises"),
-    "rank_correlation": (20, "Ask a net that knows nothing"),
+    "rank_correlation": (20, "Follow the gradient"),
     "ready_for_head": (22, "Leave the old statistics alone, or follow the new"),
     "receptive_field_of": (3, "Write the rule down"),
     "reported_accuracy": (12, "Patient 5: the best epoch on the test set"),
