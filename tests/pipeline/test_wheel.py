@@ -44,3 +44,35 @@ def test_results_and_trained_nets_are_found_where_it_is_installed(wheel, tmp_pat
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == [str(tmp_path / "vgg_course" / "trained" / "__init__.py"), "False", "5"]
+
+
+PROGRAM = """
+import inspect
+from vgg_course import check, quiz
+
+def stub(*arguments):
+    raise NotImplementedError("your code here")
+
+for name in check.__all__:
+    checker = getattr(check, name)
+    if "attempt" in inspect.signature(checker).parameters:
+        verdict = checker(stub)
+        assert verdict.status == "not attempted", (name, verdict)
+        wrong = checker(lambda *arguments: {})
+        assert wrong.status == "wrong" and wrong.advice and wrong._repr_html_(), (name, wrong)
+for number in quiz.chapters():
+    quiz.show(number)._repr_html_()
+print(check.__file__)
+"""
+
+
+def test_every_self_check_and_quiz_works_where_only_the_package_is(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VGG_COURSE")}
+    environment |= {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "vgg_course" / "check" / "__init__.py")
