@@ -177,25 +177,23 @@ def pca_color(attempt: Callable, seed: int = 0) -> Verdict:
     def colored(
         images: Tensor,
         alpha: Tensor,
-        change: Callable = lambda alpha, values, vectors: (alpha, values, vectors),
-        covariance: Callable = lambda colors, correction: torch.cov(colors, correction=correction),
+        scale: Callable = lambda values: values,
+        turn: Callable = lambda vectors: vectors,
+        covariance: Callable = lambda colors, less: torch.cov(colors, correction=less),
     ) -> Tensor:
-        """The images ``(choices, B, 3, H, W)``; ``change`` and ``covariance`` are where students go wrong."""
+        """The images ``(choices, B, 3, H, W)``; what can be handed over is where students go wrong."""
         colors = images.double().transpose(0, 1).flatten(1)  # (3, pixels)
-        axes = [torch.linalg.eigh(covariance(colors, correction)) for correction in (0, 1)]
-        choices = torch.cat([_choices(*change(alpha.double(), *found)) for found in axes])
+        axes = [torch.linalg.eigh(covariance(colors, less)) for less in (0, 1)]
+        choices = torch.cat([_choices(alpha.double(), scale(values), turn(vectors)) for values, vectors in axes])
         return images + choices[..., None, None]
+
+    def wrongly(**how: Callable) -> Callable:
+        return lambda images, alpha: colored(images, alpha, **how)
 
     def own_axes(images: Tensor, alpha: Tensor) -> Tensor:
         first, second = (colored(images[i : i + 1], alpha[i : i + 1]) for i in range(2))
         pairs = torch.cartesian_prod(torch.arange(len(first)), torch.arange(len(first)))
         return torch.cat([first[pairs[:, 0]], second[pairs[:, 1]]], 1)
-
-    def scaled(change: Callable) -> Callable:
-        return lambda images, alpha: colored(images, alpha, change)
-
-    def about(covariance: Callable) -> Callable:
-        return lambda images, alpha: colored(images, alpha, covariance=covariance)
 
     def off(mine: Tensor, right: Tensor) -> Tensor:
         """How far from each choice."""
@@ -235,32 +233,22 @@ def pca_color(attempt: Callable, seed: int = 0) -> Verdict:
         "Pixels were clipped at 0 or 1. The rule only adds; leave them as they come out.": (
             lambda images, alpha: colored(images, alpha).clamp(0, 1)
         ),
-        "You took the root of the eigenvalues; this rule takes them as they are.": scaled(
-            lambda alpha, values, vectors: (alpha, values.sqrt(), vectors)
+        "You took the root of the eigenvalues; this rule takes them as they are.": wrongly(scale=torch.sqrt),
+        "You squared the eigenvalues, which are squares already.": wrongly(scale=torch.square),
+        "The eigenvalues are missing: all three directions vary alike.": wrongly(scale=torch.ones_like),
+        "eigh puts the eigenvectors into COLUMNS; you used the rows.": wrongly(turn=lambda vectors: vectors.T),
+        "Every image has its own row of alpha; you used one for all.": (
+            lambda images, alpha: colored(images, alpha[:1].expand_as(alpha))
         ),
-        "You squared the eigenvalues, which are squares already.": scaled(
-            lambda alpha, values, vectors: (alpha, values.square(), vectors)
+        "You drew alpha smaller once more: it comes with its deviation of 0.1.": (
+            lambda images, alpha: colored(images, 0.1 * alpha)
         ),
-        "The eigenvalues are missing: all three directions vary alike.": scaled(
-            lambda alpha, values, vectors: (alpha, torch.ones_like(values), vectors)
+        "Your eigenvalues are for pixels up to 255; these pixels go up to 1.": wrongly(scale=lambda v: 255**2 * v),
+        "Subtract the mean color before you multiply: a covariance is about the mean.": wrongly(
+            covariance=lambda colors, less: colors @ colors.T / (colors.shape[1] - less)
         ),
-        "eigh puts the eigenvectors into COLUMNS; you used the rows.": scaled(
-            lambda alpha, values, vectors: (alpha, values, vectors.T)
-        ),
-        "Every image has its own row of alpha; you used one for all.": scaled(
-            lambda alpha, values, vectors: (alpha[:1].expand_as(alpha), values, vectors)
-        ),
-        "You drew alpha smaller once more: it comes with its deviation of 0.1.": scaled(
-            lambda alpha, values, vectors: (0.1 * alpha, values, vectors)
-        ),
-        "Your eigenvalues are for pixels up to 255; these pixels go up to 1.": about(
-            lambda colors, correction: torch.cov(255 * colors, correction=correction)
-        ),
-        "Subtract the mean color before you multiply: a covariance is about the mean.": about(
-            lambda colors, correction: colors @ colors.T / (colors.shape[1] - correction)
-        ),
-        "Divide the products by the number of pixels: a covariance is a mean.": about(
-            lambda colors, correction: torch.cov(colors) * (colors.shape[1] - 1)
+        "Divide the products by the number of pixels: a covariance is a mean.": wrongly(
+            covariance=lambda colors, less: torch.cov(colors) * (colors.shape[1] - 1)
         ),
         "You computed axes for each image; they belong to the whole training set, here the batch.": own_axes,
     }
