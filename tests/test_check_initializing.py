@@ -70,6 +70,7 @@ WRONG = [
     (check.he_normal, lambda w: w.normal_(0, 0.01), "0.01, whatever the layer"),
     (check.he_normal, lambda w: w.normal_(0, sqrt(2 / w.numel())), "number of weights"),
     (check.he_normal, lambda w: torch.randn_like(w) * sqrt(2 / w[0].numel()), "returned a new tensor"),
+    (check.he_normal, lambda w: sqrt(2 / w[0].numel()), "the weight is as it was"),
     (check.he_normal, lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"), "are uniform"),
     (check.he_normal, lambda w: w.zero_(), "all weights are equal"),
     (check.he_normal, lambda w: w.fill_(sqrt(2 / w[0].numel())), "all weights are equal"),

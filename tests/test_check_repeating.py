@@ -116,6 +116,20 @@ def own_seed(images, smallest, largest, size, generator):
     return in_groups(images, smallest, largest, size, torch.Generator().manual_seed(0))
 
 
+def two_halves(*arguments):
+    crops = in_groups(*arguments)
+    crops[:, :, :12] = crops.roll(1, 0)[:, :, :12]
+    return crops
+
+
+def resized_crops(images, smallest, largest, size, generator):
+    out = []
+    for image in images:
+        side = int(torch.randint(size * 32 // largest + 1, size * 32 // smallest + 1, (), generator=generator))
+        out.append(rescale(random_crop(image[None], side, generator), size))
+    return torch.cat(out)
+
+
 def few(sides):
     low, high = sides.min(), sides.max()
     return torch.where(sides < low + 4, low, torch.where(sides > high - 4, high, low + 8))
@@ -165,6 +179,8 @@ WRONG = [
     (check.batch_jitter, lambda *a: in_groups(*a, cut=last_missing), "never reached"),
     (check.batch_jitter, lambda *a: in_groups(*a, draw=few), "only few different"),
     (check.batch_jitter, stretched, "different factors"),
+    (check.batch_jitter, two_halves, "more than one image"),
+    (check.batch_jitter, resized_crops, "no whole numbers of pixels"),
     (check.batch_jitter, unseeded, "The same generator"),
     (check.batch_jitter, own_seed, "Another generator"),
     (check.batch_jitter, lambda x, a, b, s, g: torch.full((160, 3, s, s), float("nan")), "not finite"),

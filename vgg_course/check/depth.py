@@ -173,7 +173,7 @@ INTERVAL_MISTAKES: dict[str, Callable] = {
     "You took the standard deviations where their squares belong: under the root stand variances.": (
         lambda a, b, t: _around(mean(a) - mean(b), t * sqrt((stdev(a) + stdev(b)) / len(a)))
     ),
-    "You left t out.": lambda a, b, t: _interval(a, b, 1),
+    "You left t out: the spread of so few values is itself uncertain.": lambda a, b, t: _interval(a, b, 1),
     "You took 2 in place of t: with so few values t is larger.": lambda a, b, t: _interval(a, b, 2),
     "The spread of b is missing: both means are uncertain.": lambda a, b, t: _around(
         mean(a) - mean(b), t * stdev(a) / sqrt(len(a))

@@ -237,18 +237,18 @@ def claim_grade(attempt: Callable, seed: int = 0) -> Verdict:
     draw = random.Random(seed)
     small = {"new": 20.0, "old": 22.0, "other": 22.1, "third": 20.3}
     cases: dict[str, tuple[Mapping[str, float], Pairs, float]] = {
-        "one pair (two points apart)": (small, [("new", "old")], 0.5),
-        "one pair (a tenth apart)": (small, [("old", "other")], 0.5),
-        "one pair (two points the wrong way)": (small, [("old", "new")], 0.5),
+        "one pair two points apart": (small, [("new", "old")], 0.5),
+        "one pair a tenth apart": (small, [("old", "other")], 0.5),
+        "one pair two points the wrong way": (small, [("old", "new")], 0.5),
         "no pair at all": (small, [], 0.5),
-        "two pairs (one of them within chance)": (small, [("new", "old"), ("new", "third")], 0.5),
-        "three pairs (one of them within chance)": (small, [("new", "old"), ("new", "other"), ("new", "third")], 0.5),
-        "three pairs (one against)": (small, [("new", "old"), ("third", "other"), ("other", "third")], 0.5),
+        "two pairs with one within chance": (small, [("new", "old"), ("new", "third")], 0.5),
+        "three pairs with one within chance": (small, [("new", "old"), ("new", "other"), ("new", "third")], 0.5),
+        "three pairs with one against": (small, [("new", "old"), ("third", "other"), ("other", "third")], 0.5),
     }
     rows = {name: row.top_1 for name, row in paper.TABLE_3.rows.items()}
     depth = [("B_256", "A_256"), ("C_256", "B_256"), ("D_256", "C_256"), ("E_256", "D_256")]
-    cases["Table 3 (depth at 256 pixels)"] = (rows, depth, 0.37)
-    cases["Table 3 (E over D)"] = (rows, [(f"E_{s}", f"D_{s}") for s in ("256", "384", "jitter")], 0.37)
+    cases["Table 3 on depth at 256 pixels"] = (rows, depth, 0.37)
+    cases["Table 3 on E over D"] = (rows, [(f"E_{s}", f"D_{s}") for s in ("256", "384", "jitter")], 0.37)
     for number in range(6):
         invented = {name: round(draw.uniform(20, 23), 1) + 0.05 for name in "PQRSTU"}
         pairs = draw.sample(list(combinations("PQRSTU", 2)), draw.choice((3, 4, 5)))
