@@ -36,6 +36,8 @@ JUNK = {
     "a tensor without sides": torch.zeros(()),
     "a complex tensor": torch.zeros(2, 2, dtype=torch.complex64),
     "a tensor of NaN": torch.full((2, 4, 2, 2), torch.nan),
+    "a sparse tensor": torch.eye(3).to_sparse(),
+    "a tensor without numbers": torch.zeros(3, 3, device="meta"),
     "a module": nn.Identity(),
     "a huge number": 10**400,
 }

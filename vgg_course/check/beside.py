@@ -54,13 +54,9 @@ def grids(target: Tensor, yours: Tensor) -> str:
     return _row(pictures)
 
 
-def boxes(target: Sequence[float], yours: Sequence[float], size: tuple[float, float] | None = None) -> str:
-    """Two boxes ``(x0, y0, x1, y1)`` in pixels: the target with a full line, yours with a dashed one.
-
-    Args:
-        size: width and height of the image that they lie in, drawn as a thin frame.
-    """
-    corners = [*target, *yours, *((0, 0, *size) if size else ())]
+def boxes(target: Sequence[float], yours: Sequence[float]) -> str:
+    """Two boxes ``(x0, y0, x1, y1)`` in pixels: the target with a full line, yours with a dashed one."""
+    corners = [*target, *yours]
     if not all(abs(number) < 1e6 for number in corners):  # also for NaN
         return ""
     xs, ys = corners[::2], corners[1::2]
@@ -71,11 +67,10 @@ def boxes(target: Sequence[float], yours: Sequence[float], size: tuple[float, fl
         (left, right), (top, bottom) = sorted(box[::2]), sorted(box[1::2])
         x, y = (left - min(xs)) * scale + 4, (top - min(ys)) * scale + 4
         sides = f'width="{(right - left) * scale:.1f}" height="{(bottom - top) * scale:.1f}"'
-        return f'<rect x="{x:.1f}" y="{y:.1f}" {sides} fill="none" stroke="currentColor" {style}/>'
+        return f'<rect x="{x:.1f}" y="{y:.1f}" {sides} fill="none" stroke="currentColor" stroke-width="2"{style}/>'
 
-    words = "a full line: the target; a dashed line: yours" + ("; a thin line: the image" if size else "")
-    frame = drawn((0, 0, *size), 'stroke-width="0.5"') if size else ""
-    inner = frame + drawn(target, 'stroke-width="2"') + drawn(yours, 'stroke-width="2" stroke-dasharray="6 4"')
+    words = "a full line: the target; a dashed line: yours"
+    inner = drawn(target, "") + drawn(yours, ' stroke-dasharray="6 4"')
     sides = f'width="{wide * scale + 8:.0f}" height="{high * scale + 8:.0f}"'
     return _row([(words, f'<svg role="img" aria-label="{words}" {sides}>{inner}</svg>')])
 

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from vgg_course.check import beside
-from vgg_course.check.verdict import Verdict, answer_on, own, short, shown
+from vgg_course.check.verdict import Verdict, answer_on, own, rounded, short, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,8 +112,10 @@ def _explains(mistaken: Callable, case: Case, mine: object, kind: Kind) -> bool:
 def number_in(answer: object) -> Real | None:
     """A number, or the only one in a tensor; None for everything else."""
     if getattr(answer, "shape", None) is not None and hasattr(answer, "item"):
-        numbers = answer.flatten() if hasattr(answer, "flatten") else []
-        answer = answer.item() if len(numbers) == 1 else None
+        try:
+            answer = answer.item()  # of one number only
+        except Exception:  # whatever a student returns
+            return None
     return None if isinstance(answer, bool) or not isinstance(answer, Real) else answer
 
 
@@ -433,11 +435,13 @@ def judge_tensors(
 
 
 def real_tensor(answer: object) -> Tensor | None:
-    """A tensor without its history; None for everything else, and for complex numbers."""
+    """A tensor without its history, on the CPU; None for everything else, and for complex or sparse ones."""
     import torch
 
-    real = isinstance(answer, torch.Tensor) and not answer.is_complex()
-    return answer.detach() if real else None
+    if not isinstance(answer, torch.Tensor) or answer.is_complex():
+        return None
+    plain = answer.layout == torch.strided and not answer.is_quantized and answer.device.type != "meta"
+    return answer.detach().cpu() if plain else None
 
 
 def same_tensors(mine: Tensor, right: Tensor) -> bool:
@@ -454,13 +458,6 @@ def _tensors_off(mine: Tensor, right: Tensor) -> float:
     return float((mine.double() - right.double()).abs().max()) / largest if largest else 0.0
 
 
-def _rounded(numbers: object) -> object:
-    """Numbers, or lists of them, with six digits."""
-    if isinstance(numbers, list):
-        return list(map(_rounded, numbers))
-    return float(f"{numbers:.6g}") if isinstance(numbers, float) else numbers
-
-
 def tensors_apart(mine: Tensor, right: Tensor) -> str:
     """How far a tensor is from the right one, in a sentence or two."""
     import torch
@@ -468,7 +465,7 @@ def tensors_apart(mine: Tensor, right: Tensor) -> str:
     if mine.shape != right.shape:
         return f"it returned the shape {tuple(mine.shape)}, not {tuple(right.shape)}."
     if right.numel() <= 9:
-        return f"it returned {_rounded(mine.tolist())}, not {_rounded(right.tolist())}."
+        return f"it returned {rounded(mine.tolist())}, not {rounded(right.tolist())}."
     one, other = mine.double(), right.double()
     wrong = int((~torch.isclose(one, other, rtol=1e-5, atol=1e-6)).sum())
     far, largest = float((one - other).abs().max()), float(other.abs().max())

@@ -53,8 +53,15 @@ def shown(arguments: Mapping[str, object]) -> str:
 def _typed(value: object) -> str:
     if hasattr(value, "tolist") and hasattr(value, "shape"):  # a tensor, without importing torch
         small = len(value.flatten()) <= 9
-        return str(value.tolist()) if small else f"<{'x'.join(map(str, value.shape))} numbers>"
+        return str(rounded(value.tolist())) if small else f"<{'x'.join(map(str, value.shape))} numbers>"
     return repr(value)
+
+
+def rounded(numbers: object) -> object:
+    """Numbers, or lists of them, with six digits."""
+    if isinstance(numbers, list):
+        return list(map(rounded, numbers))
+    return float(f"{numbers:.6g}") if isinstance(numbers, float) else numbers
 
 
 class _Stop(BaseException):
