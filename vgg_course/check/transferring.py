@@ -188,7 +188,7 @@ def ready_for_head(attempt: Callable, seed: int = 0) -> Verdict:
         answer, verdict = answer_on(attempt, [net.train(), classes], on, task)
         if verdict is not None:  # a verdict is false unless it passed
             return verdict
-        images = torch.randn(6, 3, 32, 32, generator=chance)
+        images = torch.randn(32, 3, 32, 32, generator=chance)
         if words := _not_ready(answer, classes, hidden) or _one_step(answer, images, before):
             return Verdict(task, "wrong", f"on {on} {words}")
     return Verdict(

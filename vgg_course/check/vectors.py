@@ -149,7 +149,7 @@ def principal_coordinates(attempt: Callable, seed: int = 0) -> Verdict:
         "These are the directions, not where the images lie along them: project the vectors.": (
             lambda x, k: svd(x - x.mean(0))[2][:k]
         ),
-        "These are the directions, not where the images lie along them: project the vectors. ": (
+        "These are the directions, as columns, not where the images lie along them: project the vectors on them.": (
             lambda x, k: svd(x - x.mean(0))[2][:k].T
         ),
         "You took the LAST directions, those of the smallest spread (eigh sorts upward).": (
