@@ -93,7 +93,7 @@ WRONG = [
     (check.principal_coordinates, lambda x, k: x @ rows(x).Vh[:k].T, "projected the vectors as they were"),
     (check.principal_coordinates, lambda x, k: rows(x).U[:, :k], "whitened"),
     (check.principal_coordinates, lambda x, k: rows(x).Vh[:k], "directions, not where"),
-    (check.principal_coordinates, lambda x, k: rows(x).Vh[:k].T, "directions, not where"),
+    (check.principal_coordinates, lambda x, k: rows(x).Vh[:k].T, "directions, as columns"),
     (
         check.principal_coordinates,
         lambda x, k: (x - x.mean(0)) @ torch.linalg.eigh((x - x.mean(0)).T @ (x - x.mean(0)))[1][:, :k],
