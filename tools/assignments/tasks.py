@@ -58,7 +58,7 @@ def source(chapter):
 
 @cache
 def exercises(chapter):
-    """All of a chapter, those for pen and paper too."""
+    """All of a chapter, graded or not."""
     found = []
     for match in EXERCISE.finditer(source(chapter)):
         card = CARD.search(match["text"])
