@@ -1,6 +1,6 @@
 """What is each part of the course's recipe worth, and how much accuracy does more time buy?
 
-    python -m experiments.ablation           about forty minutes on one core; it goes on where it was stopped
+    python -m experiments.ablation           about an hour on one core; it goes on where it was stopped
 
 The small net (``recipes.small_vgg``) is trained from the published recipe of benchmarks/baseline.py to the course's in
 steps, each on top of the one before; then the course's recipe is trained without one of its parts; then it is trained for
@@ -34,7 +34,7 @@ from vgg_course.model import VGG
 from vgg_course.recipes import QUICK, small_vgg
 from vgg_course.training import Recipe, best_precision, fit
 
-SEEDS = (31, 32, 33)
+SEEDS = (31, 32, 33, 34, 35)
 DONE = Path(__file__).resolve().parents[1] / "build" / "ablation"  # one file a finished run
 
 SGD = replace(QUICK, optimizer="sgd")

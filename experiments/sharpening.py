@@ -10,8 +10,6 @@ one and four sisters (same recipe, other seeds); what these five began from; fiv
 ImageNet weights, images scaled up to 64 pixels, if VGG_COURSE_WEIGHTS names them. The batch norms of untrained nets take
 their statistics from training images. Writes book/results/sharpening.json:
 
-The committed file was collected before the sisters were trained: its "trained" is the shipped net alone (n = 1).
-
     accuracy[net][set][layer]   over seeds (one for pixels and ImageNet)
     pca[layer]                  of the shipped net's vectors of the known images (length 1): the share of the spread that lies in
                                 the two longest directions

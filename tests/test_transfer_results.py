@@ -1,5 +1,6 @@
 """The studies of vectors and of transfer: the records are complete, add up, and say what the chapters say of them."""
 
+from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
@@ -65,8 +66,17 @@ def test_every_net_has_all_layers_for_both_sets(layers):
     for net in ("trained", "before", "random"):
         for of in ("known", "new"):
             assert list(layers["accuracy"][net][of]) == list(sharpening.LAYERS)
-    for net in ("before", "random"):
         assert layers["accuracy"][net]["new"]["pool1"]["n"] == 5
+
+
+def test_the_words_for_those_who_do_not_see_the_layers_say_what_was_measured(layers):
+    chapter = (Path(__file__).parents[1] / "notebooks" / "21_turn_images_into_vectors.md").read_text(encoding="utf-8")
+    known, new = (
+        [f"{100 * found['mean']:.0f}" for found in layers["accuracy"]["trained"][of].values()]
+        for of in ("known", "new")
+    )
+    assert f"trained nets rise from {known[0]} percent at pool1 to {known[3]} at pool4" in chapter
+    assert f"trained nets rise from {new[0]} to {new[2]} at pool3, then fall to {new[4]} at pool5" in chapter
 
 
 def test_the_closest_pairs_are_the_closest(layers):
