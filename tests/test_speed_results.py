@@ -47,7 +47,15 @@ def test_the_words_for_those_who_do_not_see_the_ladder_say_what_was_measured(pri
     steps = {name: 100 * run["difference"]["mean"] for name, run in priced["ladder"].items() if "difference" in run}
     assert f"the published recipe at {first} percent to the course's at {last}" in CHAPTER
     assert f"One cycle brings {steps.pop('cycle'):.1f} points and Muon {steps.pop('muon'):.1f}" in CHAPTER
+    assert f"label smoothing {steps.pop('smooth'):.1f}, most of it in one seed" in CHAPTER
     assert max(map(abs, steps.values())) < 0.5
+    without = {name: -100 * run["difference"]["mean"] for name, run in priced["without"].items()}
+    assert (
+        f"no shift and no flip at {without['still']:.1f} points lost to no weight decay at {-without['no_decay']:.1f} won"
+        in CHAPTER
+    )
+    least, most = (-100 * priced["without"]["no_norm"]["difference"][end] for end in ("highest", "lowest"))
+    assert f"no batch norm loses {least:.1f} to {most:.1f} points" in CHAPTER
 
 
 def test_the_words_for_those_who_do_not_see_the_race_say_what_was_measured(speed):
