@@ -7,7 +7,7 @@ two are the same, how far apart they are, and how they look side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isclose, isfinite
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
@@ -291,30 +291,11 @@ def whole_numbers(answer: object) -> object:
 
 
 def judge_boxes(
-    task: str,
-    attempt: Callable,
-    target: Callable,
-    cases: Cases,
-    mistakes: Mapping[str, Callable],
+    task: str, attempt: Callable, target: Callable, cases: Cases, mistakes: Mapping[str, Callable]
 ) -> Verdict:
     """Judge a function that returns a box: four numbers ``x0, y0, x1, y1``."""
-
-    def read(answer: object) -> tuple[float, ...] | None:
-        numbers = finite_numbers(answer)
-        return tuple(numbers) if numbers is not None and len(numbers) == 4 else None
-
-    def apart(mine: Sequence[float], right: Sequence[float]) -> str:
-        far = max(abs(a - b) for a, b in zip(mine, right, strict=True))
-        return f"it returned {listed_box(mine)}, not {listed_box(right)}. A side is off by {far:.3g} pixels."
-
-    kind = Kind(
-        "four numbers are wanted: x0, y0, x1, y1",
-        read,
-        close,
-        _numbers_off,
-        apart,
-        lambda mine, right: beside.boxes(right, mine),
-    )
+    kind = _finite(4, "four numbers are wanted: x0, y0, x1, y1", listed_box, "A side is off by {:.3g} pixels.")
+    kind = replace(kind, picture=lambda mine, right: beside.boxes(right, mine))
     return judge(task, attempt, target, cases, mistakes, kind)
 
 
@@ -322,18 +303,27 @@ def judge_intervals(
     task: str, attempt: Callable, target: Callable, cases: Cases, mistakes: Mapping[str, Callable]
 ) -> Verdict:
     """Judge a function that returns the two ends of an interval."""
+    kind = _finite(
+        2,
+        "two numbers are wanted, low and high",
+        lambda ends: "{:.4g} to {:.4g}".format(*ends),
+        "An end is off by {:.2g}.",
+    )
+    return judge(task, attempt, target, cases, mistakes, kind)
+
+
+def _finite(count: int, wanted: str, listed: Callable[[Sequence[float]], str], gap: str) -> Kind:
+    """So many finite numbers, up to rounding."""
 
     def read(answer: object) -> tuple[float, ...] | None:
-        ends = finite_numbers(answer)
-        return tuple(ends) if ends is not None and len(ends) == 2 else None
+        numbers = finite_numbers(answer)
+        return tuple(numbers) if numbers is not None and len(numbers) == count else None
 
     def apart(mine: Sequence[float], right: Sequence[float]) -> str:
         far = max(abs(a - b) for a, b in zip(mine, right, strict=True))
-        ends = ["{:.4g} to {:.4g}".format(*pair) for pair in (mine, right)]
-        return f"it returned {ends[0]}, not {ends[1]}. An end is off by {far:.2g}."
+        return f"it returned {listed(mine)}, not {listed(right)}. {gap.format(far)}"
 
-    kind = Kind("two numbers are wanted, low and high", read, close, _numbers_off, apart)
-    return judge(task, attempt, target, cases, mistakes, kind)
+    return Kind(wanted, read, close, _numbers_off, apart)
 
 
 def _numbers_off(mine: Sequence[float], right: Sequence[float]) -> float:
