@@ -120,20 +120,22 @@ def number_in(answer: object) -> Real | None:
 
 
 def how_far(mine: Real, right: Real) -> str:
-    """In words: ``"That is 3 too many."``, ``"That is 4 times as much."``, ``"Close: 0.2 % too large."``"""
+    """In words: ``"That is 3 too large."``, ``"That is 4 times as much."``, ``"Close: too large by 0.2%."``"""
     try:
         mine, right = (number if isinstance(number, Integral) else float(number) for number in (mine, right))
         if mine == right or not right or not isfinite(mine) or not isfinite(right):
             return ""
         if mine == -right:
             return "Only the sign is wrong."
+        if mine and (mine < 0) != (right < 0):
+            return "The sign is wrong, and so is the size."
         share = abs(mine / right - 1)
         times = mine / right if abs(mine) > abs(right) else right / (mine or inf)
     except OverflowError:  # a whole number beyond all floats
         return ""
     larger = "large" if mine > right else "small"
     if share < 0.01:
-        return f"Close: {share:.2g} of it too {larger}."
+        return f"Close: too {larger} by {100 * share:.2g}%."
     if 1.5 < times < 1000 and abs(times - round(times)) < 1e-9 * times:
         return f"That is {round(times)} times {'as much' if abs(mine) > abs(right) else 'too little'}."
     if isinstance(mine, Integral) and isinstance(right, Integral) and abs(mine - right) <= 20:
