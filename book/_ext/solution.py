@@ -10,13 +10,16 @@ from sphinx_exercise.nodes import solution_node
 
 MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
 
+SOLUTION = "Show a solution", "Hide the solution"
+PROOF = "Show that it holds", "Hide it"  # what stands behind a solution in the book only: the numbers, computed
+
 
 def close_solutions(app, doctree):
     for cell in list(doctree.findall(nodes.container)):
         tags = cell.get("cell_metadata", {}).get("tags", [])
         if cell.get("nb_element") == "cell_code" and "solution" in tags:
             cell["hide_mode"] = "all"
-            cell["prompt_show"], cell["prompt_hide"] = "Show a solution", "Hide the solution"
+            cell["prompt_show"], cell["prompt_hide"] = PROOF if "book-only" in tags else SOLUTION
             strip_marks(cell)
     for solution in doctree.findall(solution_node):
         if "dropdown" not in solution["classes"]:
